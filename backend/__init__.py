@@ -1,0 +1,1 @@
+"""Overread: readings, consensus, review queue and releases over one SQL store."""

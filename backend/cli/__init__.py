@@ -1,0 +1,1 @@
+"""The command `overread`, one module per group of commands."""

@@ -1,0 +1,1 @@
+"""From several readings of one image to one answer."""

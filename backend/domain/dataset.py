@@ -1,0 +1,121 @@
+"""A dataset version: which images with which consensus boxes, frozen and hashed."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from backend.domain.consensus.clusters import Cluster
+from backend.domain.images import Image, Split
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetImage:
+    """One image of a dataset version with its boxes.
+
+    Attributes
+    ----------
+    image : Image
+        The image; its split is set.
+    clusters : tuple of Cluster
+        The consensus boxes that the version contains; none makes the image a negative.
+    readers : tuple of str
+        Everybody who read the image, sorted.
+    """
+
+    image: Image
+    clusters: tuple[Cluster, ...]
+    readers: tuple[str, ...]
+
+    @property
+    def split(self) -> Split:
+        """The part of the data that the image belongs to.
+
+        Raises
+        ------
+        ValueError
+            If the image was never allotted to a split.
+        """
+        if self.image.split is None:
+            raise ValueError(f"image {self.image.id} has no split; cut the dataset version first")
+        return self.image.split
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetVersion:
+    """An immutable cut of the consensus.
+
+    Attributes
+    ----------
+    name : str
+        For example "d3".
+    sha256 : str
+        `content_sha256` of the images.
+    consensus_method : str
+        Method version of the consensus that the boxes come from.
+    created_at : datetime
+        When it was cut; aware.
+    images : tuple of DatasetImage
+        By image id.
+    """
+
+    name: str
+    sha256: str
+    consensus_method: str
+    created_at: datetime
+    images: tuple[DatasetImage, ...]
+
+    def in_split(self, split: Split) -> tuple[DatasetImage, ...]:
+        """Return the images of one split.
+
+        Parameters
+        ----------
+        split : Split
+            Which part.
+
+        Returns
+        -------
+        tuple of DatasetImage
+            In the version's order.
+        """
+        return tuple(member for member in self.images if member.split is split)
+
+
+def content_sha256(images: Sequence[DatasetImage]) -> str:
+    """Return the hash that identifies a dataset version's content.
+
+    Parameters
+    ----------
+    images : sequence of DatasetImage
+        In any order.
+
+    Returns
+    -------
+    str
+        SHA-256, hexadecimal, of the images, splits, boxes and supporters as canonical JSON.
+        Coordinates are rounded to 0.01 px and probabilities to 1e-6, so that the hash does not
+        depend on the machine.
+    """
+    content = [
+        {
+            "image": member.image.id,
+            "pixels": member.image.pixel_hash,
+            "split": member.split,
+            "readers": sorted(member.readers),
+            "boxes": sorted(
+                [
+                    int(cluster.finding),
+                    *(round(edge, 2) for edge in cluster.box),
+                    round(cluster.score, 6),
+                    round(cluster.p_true, 6),
+                    cluster.state,
+                    ";".join(supporter.reader_id for supporter in cluster.supporters),
+                ]
+                for cluster in member.clusters
+            ),
+        }
+        for member in sorted(images, key=lambda member: member.image.id)
+    ]
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()

@@ -1,0 +1,134 @@
+"""Every environment variable of the project, once.
+
+Each field is read from ``OVERREAD_<NAME>`` or, for secrets in containers, from the file
+``/run/secrets/overread_<name>``.
+"""
+
+import hashlib
+import hmac
+import secrets
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_SECRETS = Path("/run/secrets")
+
+
+class Settings(BaseSettings):
+    """What can be configured; every default works on one machine.
+
+    Attributes
+    ----------
+    data_dir : Path
+        Folder of everything that the embedded default keeps: database, secret, weights,
+        served images, releases.
+    database_url : SecretStr or None
+        SQLAlchemy URL, for example ``postgresql://user:password@host/overread``; SQLite in
+        `data_dir` when unset.
+    secret_key : SecretStr or None
+        At least 32 characters; every other secret is derived from it. When unset, one is made
+        and kept in `data_dir`.
+    backend_url : str
+        Where browsers and Label Studio reach the backend.
+    backend_host, backend_port : str, int
+        Where the backend listens.
+    label_studio_url : str
+        Where browsers and the backend reach Label Studio.
+    label_studio_command : Path
+        The `label-studio` executable, for provisioning and for starting it on this machine.
+    label_studio_data_dir : Path or None
+        Label Studio's own data folder; inside `data_dir` when unset.
+    ml_backend_url : str
+        Where Label Studio and the backend reach the ML backend.
+    ml_backend_host, ml_backend_port : str, int
+        Where the ML backend listens.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="OVERREAD_",
+        secrets_dir=_SECRETS if _SECRETS.is_dir() else None,
+        extra="ignore",
+    )
+
+    data_dir: Path = Path("overread-data")
+    database_url: SecretStr | None = None
+    secret_key: SecretStr | None = Field(default=None, min_length=32)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    backend_url: str = "http://127.0.0.1:8090"
+    backend_host: str = "127.0.0.1"
+    backend_port: int = 8090
+
+    label_studio_url: str = "http://127.0.0.1:8080"
+    label_studio_command: Path = Path(".venv-label-studio/bin/label-studio")
+    label_studio_data_dir: Path | None = None
+
+    ml_backend_url: str = "http://127.0.0.1:9090"
+    ml_backend_host: str = "127.0.0.1"
+    ml_backend_port: int = 9090
+
+    readers_per_image: int = Field(default=3, ge=1, description="independent readings wanted")
+    worklist_size: int = Field(default=40, ge=1, description="open entries kept per reader")
+    unassisted_share: float = Field(default=0.1, ge=0, le=1, description="read without boxes")
+    random_share: float = Field(default=0.05, ge=0, le=1, description="uniformly random entries")
+    seed: int = Field(default=20260101, description="of every random choice")
+    image_link_days: int = Field(default=30, ge=1, description="life of a signed image link")
+
+    detector: Literal["yolo", "scripted"] = "yolo"
+    base_weights: str = Field(
+        default="yolo26n.pt", description="what the first model is fine-tuned from: name or file"
+    )
+    train_image_size_px: int = Field(default=640, ge=32, multiple_of=32)
+    train_epochs: int = Field(default=60, ge=1)
+    train_batch_size: int = Field(default=16, ge=1)
+    device: str = Field(default="auto", description='"auto", "cpu" or a CUDA index')
+    sync_every_seconds: int = Field(default=300, ge=5, description="reconciling sync")
+    nightly_schedule: str = Field(default="0 2 * * *", description="cron, local time")
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """The database to use, with its password."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{(self.data_dir / 'overread.sqlite3').absolute()}"
+
+    @property
+    def weights_dir(self) -> Path:
+        """Where weights of model versions are kept."""
+        return self.data_dir / "weights"
+
+    @property
+    def label_studio_dir(self) -> Path:
+        """Label Studio's own data folder."""
+        return (self.label_studio_data_dir or self.data_dir / "label-studio").absolute()
+
+    @cached_property
+    def _root_secret(self) -> bytes:
+        if self.secret_key is not None:
+            return self.secret_key.get_secret_value().encode()
+        kept = self.data_dir / "secret-key"
+        if not kept.exists():
+            self.data_dir.mkdir(parents=True, exist_ok=True)
+            kept.touch(mode=0o600)
+            kept.write_text(secrets.token_hex(32))
+        return kept.read_bytes().strip()
+
+    def derived_secret(self, purpose: str) -> str:
+        """Return the secret for one purpose: 40 hexadecimal characters.
+
+        Parameters
+        ----------
+        purpose : str
+            For example "webhook" or "label-studio-service:R8". The same purpose gives the same
+            secret as long as the secret key stays, so none has to be stored.
+
+        Returns
+        -------
+        str
+            HMAC-SHA256 of the purpose under the secret key, cut to 160 bits.
+        """
+        digest = hmac.new(self._root_secret, purpose.encode(), hashlib.sha256)
+        return digest.hexdigest()[:40]

@@ -1,0 +1,1 @@
+"""Everything that needs torch: the detector, its server, its training."""
