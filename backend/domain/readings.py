@@ -46,6 +46,8 @@ class ReadBox:
         None when the reader did not say.
     origin : Origin
         ACCEPTED, ADJUSTED and DELETED refer to the pre-annotation that was shown.
+    predicted_box_id : int or None
+        Key of the pre-annotation's box that it was made from; None when drawn.
     id : int or None
         Key in the store; None before it is saved.
     """
@@ -54,6 +56,7 @@ class ReadBox:
     box: Box
     certainty: Certainty | None = None
     origin: Origin = Origin.DRAWN
+    predicted_box_id: int | None = None
     id: int | None = None
 
 

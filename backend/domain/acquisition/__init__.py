@@ -1,0 +1,1 @@
+"""What is worth reading next, by whom, and why."""

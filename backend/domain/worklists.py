@@ -1,0 +1,71 @@
+"""What a reader is asked to read, and why."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from backend.domain.readings import Arm
+
+
+class EntryState(StrEnum):
+    """How far a worklist entry has come."""
+
+    OPEN = "open"
+    READ = "read"
+    SKIPPED = "skipped"
+    WITHDRAWN = "withdrawn"
+
+
+class EntryKind(StrEnum):
+    """What is asked of the reader."""
+
+    READING = "reading"
+    ADJUDICATION = "adjudication"
+    SECOND_LOOK = "second-look"
+    GOLD = "gold"
+
+
+@dataclass(frozen=True, slots=True)
+class WorklistEntry:
+    """One image on one reader's worklist.
+
+    Attributes
+    ----------
+    image_id, reader_id : str
+        Who reads what.
+    rank : int
+        Place in the queue, from 1; lower is read sooner.
+    score : float
+        What the queue ranked by; higher is worth more.
+    channel : str
+        The part of the criterion that chose it, for example "uncertain" or "random".
+    reason : str
+        Why it is here, as one sentence for people.
+    arm : Arm
+        Whether the pre-annotation is shown.
+    model_version : str or None
+        Whose boxes are shown; None in the unassisted arm or when there is no model yet.
+    round : int
+        1 for the first reading of the image by this reader.
+    kind : EntryKind
+        What is asked.
+    state : EntryState
+        How far it has come.
+    task_id : int or None
+        Task in Label Studio; None until it is pushed.
+    id : int or None
+        Key in the store; None before it is saved.
+    """
+
+    image_id: str
+    reader_id: str
+    rank: int
+    score: float
+    channel: str
+    reason: str
+    arm: Arm
+    model_version: str | None = None
+    round: int = 1
+    kind: EntryKind = EntryKind.READING
+    state: EntryState = EntryState.OPEN
+    task_id: int | None = None
+    id: int | None = None

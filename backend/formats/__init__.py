@@ -1,0 +1,1 @@
+"""Files in and out: radiographs, label tables, YOLO, COCO and release folders."""

@@ -1,0 +1,206 @@
+"""A submitted result as boxes of a reading.
+
+Label Studio's own ``origin`` is not trusted: it also calls a box changed when only its certainty
+was set. Origin is found by comparing with what was shown.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from backend.domain import boxes as box_rules
+from backend.domain.boxes import Box
+from backend.domain.findings import NO_FINDING_NAME, Finding, UnknownFindingError
+from backend.domain.predictions import PredictedBox
+from backend.domain.readings import Certainty, Origin, ReadBox
+from backend.label_studio.regions import CERTAINTY_TAG, FINDING_TAG, STUDY_TAG, Region
+
+_SAME_PLACE_IOU = 0.999
+_OVERHANG_SHARE = 0.01  # of a side; what drawing at the very edge can add
+_TURN_DEGREES = 1e-6
+
+
+class UnusableResultError(ValueError):
+    """A submitted result cannot be turned into a reading; keep it and ask the reader."""
+
+
+class ImageSizeError(UnusableResultError):
+    """The reader saw an image of another shape than the registered one."""
+
+
+class RotatedRegionError(UnusableResultError):
+    """A region, or the image below it, is rotated."""
+
+
+class UnknownLabelError(UnusableResultError):
+    """A region carries a label, or an item a control, that the reading form does not have."""
+
+
+class MalformedRegionError(UnusableResultError):
+    """A region has no area, lies outside the image, or lacks one of its parts."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadResult:
+    """What a submitted result says.
+
+    Attributes
+    ----------
+    boxes : tuple of ReadBox
+        The boxes that the reader let stand, in the order of the result.
+    deleted : tuple of ReadBox
+        Shown boxes that the reader removed.
+    says_no_finding : bool
+        Whether "No finding" is ticked.
+    """
+
+    boxes: tuple[ReadBox, ...]
+    deleted: tuple[ReadBox, ...]
+    says_no_finding: bool
+
+    @property
+    def contradiction(self) -> str | None:
+        """Why the reader must mend it: "No finding" beside boxes, or neither; None when fine."""
+        if self.says_no_finding and self.boxes:
+            return f'"{NO_FINDING_NAME}" is ticked beside {len(self.boxes)} box(es)'
+        if not self.says_no_finding and not self.boxes:
+            return f'neither a box nor "{NO_FINDING_NAME}" was given'
+        return None
+
+
+def boxes_from_result(
+    result: Sequence[Region],
+    shown: Mapping[str, PredictedBox],
+    width_px: int,
+    height_px: int,
+) -> ReadResult:
+    """Return what a submitted result says, beside what the reader was shown.
+
+    Parameters
+    ----------
+    result : sequence of dict
+        The annotation's items.
+    shown : mapping of str to PredictedBox
+        `shown_regions` of the pre-annotation; empty in the unassisted arm.
+    width_px, height_px : int, [px]
+        Size of the registered image.
+
+    Returns
+    -------
+    ReadResult
+        An unchanged shown box is accepted and keeps its exact coordinates.
+
+    Raises
+    ------
+    ImageSizeError
+        If a region's original size does not have the registered image's proportions.
+    RotatedRegionError
+        If something is rotated.
+    UnknownLabelError
+        If a label or control is not on the reading form.
+    MalformedRegionError
+        If a region has no area, lies outside the image, or lacks a part.
+    """
+    regions: dict[str, Region] = {}
+    certainties: dict[str, Certainty] = {}
+    says_no_finding = False
+    try:
+        for item in result:
+            if item["from_name"] == FINDING_TAG:
+                _keep_once(regions, item)
+            elif item["from_name"] == CERTAINTY_TAG:
+                certainties[item["id"]] = _certainty(item)
+            else:
+                says_no_finding = _ticks_no_finding(item)
+        read = {key: _box(item, width_px, height_px) for key, item in regions.items()}
+    except (KeyError, TypeError, IndexError, AttributeError) as error:
+        raise MalformedRegionError(f"a part of a region is missing or odd: {error!r}") from error
+    if homeless := sorted(certainties.keys() - regions.keys()):
+        raise MalformedRegionError(f"a certainty belongs to no box: {', '.join(homeless)}")
+    return ReadResult(
+        boxes=tuple(
+            _read_box(finding, box, certainties.get(key), shown.get(key))
+            for key, (finding, box) in read.items()
+        ),
+        deleted=tuple(
+            ReadBox(box.finding, box.box, origin=Origin.DELETED)
+            for key, box in shown.items()
+            if key not in regions
+        ),
+        says_no_finding=says_no_finding,
+    )
+
+
+def _keep_once(regions: dict[str, Region], item: Region) -> None:
+    if item["id"] in regions:
+        raise MalformedRegionError(f"two boxes share the id {item['id']!r}")
+    regions[item["id"]] = item
+
+
+def _certainty(item: Region) -> Certainty:
+    choice = item["value"]["choices"][0]
+    try:
+        return Certainty(choice.casefold())
+    except ValueError as error:
+        raise UnknownLabelError(f"{choice!r} is not a certainty of the reading form") from error
+
+
+def _ticks_no_finding(item: Region) -> bool:
+    if item["from_name"] != STUDY_TAG or item["value"]["choices"] != [NO_FINDING_NAME]:
+        raise UnknownLabelError(
+            f"expected a {FINDING_TAG}, {CERTAINTY_TAG} or {STUDY_TAG} item of the reading form, "
+            f"got {item['from_name']!r} with {item['value']!r}"
+        )
+    return True
+
+
+def _box(item: Region, width_px: int, height_px: int) -> tuple[Finding, Box]:
+    value = item["value"]
+    _check_size(item["original_width"], item["original_height"], width_px, height_px)
+    turns = (value.get("rotation") or 0, item.get("image_rotation") or 0)
+    if any(abs(turn) > _TURN_DEGREES for turn in turns):
+        raise RotatedRegionError(
+            f"expected no rotation, got {turns[0]}° on an image at {turns[1]}°"
+        )
+    x_min, x_max = _edges(value["x"], value["width"], width_px)
+    y_min, y_max = _edges(value["y"], value["height"], height_px)
+    return _finding(value["rectanglelabels"]), Box(x_min, y_min, x_max, y_max)
+
+
+def _check_size(seen_width: float, seen_height: float, width_px: int, height_px: int) -> None:
+    # A pixel of rounding on either side is a resized copy, not another image.
+    skew = abs(seen_width * height_px - seen_height * width_px)
+    if min(seen_width, seen_height) <= 0 or skew > width_px + height_px:
+        raise ImageSizeError(
+            f"the reader saw an image of {seen_width}x{seen_height} px; the registered one has "
+            f"{width_px}x{height_px} px. Was the file exchanged?"
+        )
+
+
+def _finding(labels: Sequence[str]) -> Finding:
+    if len(labels) != 1:
+        raise UnknownLabelError(f"expected one finding per box, got {list(labels)}")
+    try:
+        return Finding.from_title(labels[0])
+    except UnknownFindingError as error:
+        raise UnknownLabelError(str(error)) from error
+
+
+def _edges(start_percent: float, length_percent: float, side_px: int) -> tuple[float, float]:
+    low, high = start_percent / 100, (start_percent + length_percent) / 100
+    if not (-_OVERHANG_SHARE <= low < high <= 1 + _OVERHANG_SHARE) or low >= 1 or high <= 0:
+        raise MalformedRegionError(
+            f"expected a box with an area, inside the image; got a side from {start_percent} % "
+            f"over {length_percent} %"
+        )
+    return max(low, 0.0) * side_px, min(high, 1.0) * side_px
+
+
+def _read_box(
+    finding: Finding, box: Box, certainty: Certainty | None, shown: PredictedBox | None
+) -> ReadBox:
+    if shown is None:
+        return ReadBox(finding, box, certainty, Origin.DRAWN)
+    overlap = box_rules.pairwise_iou(box_rules.stack([box]), box_rules.stack([shown.box]))
+    if finding is shown.finding and overlap.item() >= _SAME_PLACE_IOU:
+        return ReadBox(finding, shown.box, certainty, Origin.ACCEPTED)
+    return ReadBox(finding, box, certainty, Origin.ADJUSTED)

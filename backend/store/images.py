@@ -1,0 +1,154 @@
+"""Save and find images."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.orm import Session
+
+from backend.domain.images import Image, Split
+from backend.store.tables import ImageRow, ReadingRow
+
+
+class Images:
+    """The images kept in the store.
+
+    Parameters
+    ----------
+    session : Session
+        The transaction to read and write in.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(self, images: Sequence[Image], *, now: datetime) -> None:
+        """Register images.
+
+        Parameters
+        ----------
+        images : sequence of Image
+            None of them registered before, neither the id nor the pixels.
+        now : datetime
+            The time; aware.
+        """
+        if images:
+            self._session.execute(
+                insert(ImageRow), [{**_columns(image), "registered_at": now} for image in images]
+            )
+
+    def get(self, image_id: str) -> Image | None:
+        """Return one image.
+
+        Parameters
+        ----------
+        image_id : str
+            Its id.
+
+        Returns
+        -------
+        Image or None
+            None when it is not registered.
+        """
+        row = self._session.get(ImageRow, image_id)
+        return None if row is None else _image(row)
+
+    def all(self, image_ids: Iterable[str] | None = None) -> dict[str, Image]:
+        """Return images by id.
+
+        Parameters
+        ----------
+        image_ids : iterable of str or None
+            Which; None for all.
+
+        Returns
+        -------
+        dict of str to Image
+            Ordered by id; unknown ids are missing.
+        """
+        rows = self._session.scalars(select(ImageRow).order_by(ImageRow.id))
+        wanted = None if image_ids is None else set(image_ids)
+        return {row.id: _image(row) for row in rows if wanted is None or row.id in wanted}
+
+    def ids_by_pixel_hash(self) -> dict[str, str]:
+        """Return the id of every registered picture.
+
+        Returns
+        -------
+        dict of str to str
+            Pixel hash to image id.
+        """
+        return dict(self._session.execute(select(ImageRow.pixel_hash, ImageRow.id)).tuples())
+
+    def set_splits(self, splits: Iterable[tuple[str, Split]]) -> None:
+        """Allot images to splits, once and for all.
+
+        Parameters
+        ----------
+        splits : iterable of (str, Split)
+            Image ids that have no split yet.
+        """
+        for image_id, split in splits:
+            self._session.execute(
+                update(ImageRow)
+                .where(ImageRow.id == image_id, ImageRow.split.is_(None))
+                .values(split=split)
+            )
+
+    def count(self) -> int:
+        """Return how many images are registered.
+
+        Returns
+        -------
+        int
+            Their number.
+        """
+        return self._session.scalar(select(func.count()).select_from(ImageRow)) or 0
+
+    def readers_by_image(self) -> dict[str, set[str]]:
+        """Return who has read what, in valid current readings.
+
+        Returns
+        -------
+        dict of str to set of str
+            Image id to reader ids; unread images are missing.
+        """
+        found: dict[str, set[str]] = {}
+        query = select(ReadingRow.image_id, ReadingRow.reader_id).where(
+            ReadingRow.is_current, ReadingRow.state == "valid"
+        )
+        for image_id, reader_id in self._session.execute(query):
+            found.setdefault(image_id, set()).add(reader_id)
+        return found
+
+
+def _columns(image: Image) -> dict[str, object]:
+    return {
+        "id": image.id,
+        "source": image.source,
+        "uri": image.uri,
+        "sha256": image.sha256,
+        "pixel_hash": image.pixel_hash,
+        "width_px": image.width_px,
+        "height_px": image.height_px,
+        "patient_key": image.patient_key,
+        "split": image.split,
+        "original_width_px": image.original_width_px,
+        "original_height_px": image.original_height_px,
+    }
+
+
+def _image(row: ImageRow) -> Image:
+    return Image(
+        id=row.id,
+        source=row.source,
+        uri=row.uri,
+        sha256=row.sha256,
+        pixel_hash=row.pixel_hash,
+        width_px=row.width_px,
+        height_px=row.height_px,
+        patient_key=row.patient_key,
+        split=None if row.split is None else Split(row.split),
+        original_width_px=row.original_width_px,
+        original_height_px=row.original_height_px,
+    )

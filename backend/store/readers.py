@@ -1,0 +1,161 @@
+"""Save and find readers and their Label Studio projects."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from backend.store.tables import ReaderRow, ReadingProjectRow
+
+
+class UnknownReaderError(LookupError):
+    """No reader has this id."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingProject:
+    """A reader's own organisation and project in Label Studio.
+
+    Attributes
+    ----------
+    reader_id : str
+        Whose.
+    email : str
+        What the reader logs in with.
+    organisation_id, project_id : int
+        Keys in Label Studio.
+    synced_until : datetime or None
+        Changes up to here have been pulled; None before the first sync.
+    """
+
+    reader_id: str
+    email: str
+    organisation_id: int
+    project_id: int
+    synced_until: datetime | None = None
+
+
+class Readers:
+    """The readers kept in the store.
+
+    Parameters
+    ----------
+    session : Session
+        The transaction to read and write in.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def ensure(self, reader_ids: Iterable[str], *, now: datetime) -> None:
+        """Add the readers that are not there yet.
+
+        Parameters
+        ----------
+        reader_ids : iterable of str
+            Pseudonyms.
+        now : datetime
+            The time; aware.
+        """
+        for reader_id in sorted(set(reader_ids) - set(self.ids())):
+            self._session.add(ReaderRow(id=reader_id, active=True, added_at=now))
+        self._session.flush()
+
+    def ids(self) -> list[str]:
+        """Return every reader.
+
+        Returns
+        -------
+        list of str
+            Pseudonyms, sorted.
+        """
+        return list(self._session.scalars(select(ReaderRow.id).order_by(ReaderRow.id)))
+
+    def add_project(self, project: ReadingProject) -> None:
+        """Give a reader a project, or replace the one that is gone.
+
+        Parameters
+        ----------
+        project : ReadingProject
+            The reader is known.
+        """
+        self._session.merge(
+            ReadingProjectRow(
+                reader_id=project.reader_id,
+                email=project.email,
+                organisation_id=project.organisation_id,
+                project_id=project.project_id,
+                synced_until=project.synced_until,
+            )
+        )
+        self._session.flush()
+
+    def projects(self) -> list[ReadingProject]:
+        """Return the projects of active readers.
+
+        Returns
+        -------
+        list of ReadingProject
+            By reader; imported readers have none.
+        """
+        query = (
+            select(ReadingProjectRow)
+            .join(ReaderRow, ReaderRow.id == ReadingProjectRow.reader_id)
+            .where(ReaderRow.active)
+            .order_by(ReadingProjectRow.reader_id)
+        )
+        return [_project(row) for row in self._session.scalars(query)]
+
+    def project_of(self, reader_id: str) -> ReadingProject:
+        """Return the project of one reader.
+
+        Parameters
+        ----------
+        reader_id : str
+            Whose.
+
+        Returns
+        -------
+        ReadingProject
+            The project.
+
+        Raises
+        ------
+        UnknownReaderError
+            If the reader has none.
+        """
+        row = self._session.get(ReadingProjectRow, reader_id, populate_existing=True)
+        if row is None:
+            raise UnknownReaderError(
+                f"{reader_id!r} reads nothing in Label Studio; add the reader first: "
+                f"overread readers add {reader_id}"
+            )
+        return _project(row)
+
+    def set_synced(self, reader_id: str, until: datetime) -> None:
+        """Remember up to when a project has been pulled.
+
+        Parameters
+        ----------
+        reader_id : str
+            Whose project.
+        until : datetime
+            Changes before this are in the store; aware.
+        """
+        self._session.execute(
+            update(ReadingProjectRow)
+            .where(ReadingProjectRow.reader_id == reader_id)
+            .values(synced_until=until)
+        )
+
+
+def _project(row: ReadingProjectRow) -> ReadingProject:
+    return ReadingProject(
+        reader_id=row.reader_id,
+        email=row.email,
+        organisation_id=row.organisation_id,
+        project_id=row.project_id,
+        synced_until=row.synced_until,
+    )

@@ -1,0 +1,46 @@
+"""Tables and constraints: the rules as the database states them."""
+
+from backend.store.tables.columns import Table
+from backend.store.tables.consensus import (
+    AdjudicationRow,
+    ClusterRow,
+    ConsensusReadingRow,
+    ConsensusRow,
+    SupporterRow,
+)
+from backend.store.tables.datasets import DatasetImageRow, DatasetVersionRow, ReleaseRow
+from backend.store.tables.images import ImageRow
+from backend.store.tables.models import (
+    ModelVersionRow,
+    PredictedBoxRow,
+    PredictionRow,
+    TrainingRunRow,
+)
+from backend.store.tables.people import AccountRow, ReaderRow, ReadingProjectRow
+from backend.store.tables.readings import ReadBoxRow, ReadingRow, WorklistEntryRow
+from backend.store.tables.records import AuditEventRow, LeaseRow
+
+__all__ = [
+    "AccountRow",
+    "AdjudicationRow",
+    "AuditEventRow",
+    "ClusterRow",
+    "ConsensusReadingRow",
+    "ConsensusRow",
+    "DatasetImageRow",
+    "DatasetVersionRow",
+    "ImageRow",
+    "LeaseRow",
+    "ModelVersionRow",
+    "PredictedBoxRow",
+    "PredictionRow",
+    "ReadBoxRow",
+    "ReaderRow",
+    "ReadingProjectRow",
+    "ReadingRow",
+    "ReleaseRow",
+    "SupporterRow",
+    "Table",
+    "TrainingRunRow",
+    "WorklistEntryRow",
+]

@@ -1,0 +1,95 @@
+"""Worklists, and the readings that come of them."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from backend.domain.readings import Arm, Certainty, Origin
+from backend.domain.worklists import EntryKind, EntryState
+from backend.store.tables.columns import BoxColumns, Table, box_rules, known
+
+
+class WorklistEntryRow(Table):
+    """An image on a reader's worklist, with its reason; once per round."""
+
+    __tablename__ = "worklist_entry"
+    __table_args__ = (
+        UniqueConstraint("image_id", "reader_id", "round", "kind"),
+        known("arm", Arm),
+        known("kind", EntryKind),
+        known("state", EntryState),
+        CheckConstraint("arm = 'assisted' OR model_version IS NULL", name="unassisted_unshown"),
+        CheckConstraint("rank >= 1 AND round >= 1", name="counts_from_one"),
+        Index("ix_worklist_entry_reader_id_state_rank", "reader_id", "state", "rank"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    image_id: Mapped[str] = mapped_column(ForeignKey("image.id"))
+    reader_id: Mapped[str] = mapped_column(ForeignKey("reader.id"))
+    round: Mapped[int]
+    rank: Mapped[int]
+    score: Mapped[float]
+    channel: Mapped[str]
+    reason: Mapped[str]
+    arm: Mapped[str]
+    model_version: Mapped[str | None] = mapped_column(ForeignKey("model_version.name"))
+    kind: Mapped[str]
+    state: Mapped[str]
+    task_id: Mapped[int | None] = mapped_column(unique=True)
+    created_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
+class ReadingRow(Table):
+    """A revision of one reader's answer for one image; revisions are only ever added."""
+
+    __tablename__ = "reading"
+    __table_args__ = (
+        UniqueConstraint("image_id", "reader_id", "round", "revision"),
+        known("arm", Arm),
+        known("state", ("valid", "quarantined", "withdrawn")),
+        CheckConstraint("arm = 'assisted' OR model_version IS NULL", name="unassisted_unshown"),
+        CheckConstraint("revision >= 1 AND round >= 1", name="counts_from_one"),
+        CheckConstraint("lead_time_seconds >= 0", name="lead_time_positive"),
+        CheckConstraint("state = 'valid' OR reason IS NOT NULL", name="reason_given"),
+        Index(
+            "uq_reading_current",
+            "image_id",
+            "reader_id",
+            "round",
+            unique=True,
+            sqlite_where=text("is_current"),
+            postgresql_where=text("is_current"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    image_id: Mapped[str] = mapped_column(ForeignKey("image.id"))
+    reader_id: Mapped[str] = mapped_column(ForeignKey("reader.id"), index=True)
+    round: Mapped[int]
+    revision: Mapped[int]
+    is_current: Mapped[bool]
+    state: Mapped[str]
+    reason: Mapped[str | None]
+    no_finding: Mapped[bool]
+    arm: Mapped[str]
+    model_version: Mapped[str | None] = mapped_column(ForeignKey("model_version.name"))
+    lead_time_seconds: Mapped[float | None]
+    annotation_id: Mapped[int | None] = mapped_column(index=True)
+    annotation_updated_at: Mapped[datetime | None]
+    read_at: Mapped[datetime]
+    received_at: Mapped[datetime]
+
+
+class ReadBoxRow(BoxColumns, Table):
+    """One box of a reading, and how it came to stand there."""
+
+    __tablename__ = "read_box"
+    __table_args__ = (*box_rules(), known("origin", Origin), known("certainty", Certainty))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    reading_id: Mapped[int] = mapped_column(ForeignKey("reading.id"), index=True)
+    origin: Mapped[str]
+    certainty: Mapped[str | None]
+    predicted_box_id: Mapped[int | None] = mapped_column(ForeignKey("predicted_box.id"))

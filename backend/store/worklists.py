@@ -1,0 +1,191 @@
+"""Save and find worklist entries."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.orm import Session
+
+from backend.domain.readings import Arm
+from backend.domain.worklists import EntryKind, EntryState, WorklistEntry
+from backend.store.tables import WorklistEntryRow
+
+
+class Worklists:
+    """The worklist entries kept in the store.
+
+    Parameters
+    ----------
+    session : Session
+        The transaction to read and write in.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(self, entries: Sequence[WorklistEntry], *, now: datetime) -> None:
+        """Add entries.
+
+        Parameters
+        ----------
+        entries : sequence of WorklistEntry
+            One per image, reader, round and kind; a second one violates a constraint.
+        now : datetime
+            The time; aware.
+        """
+        if entries:
+            self._session.execute(
+                insert(WorklistEntryRow),
+                [
+                    {
+                        "image_id": entry.image_id,
+                        "reader_id": entry.reader_id,
+                        "round": entry.round,
+                        "rank": entry.rank,
+                        "score": entry.score,
+                        "channel": entry.channel,
+                        "reason": entry.reason,
+                        "arm": entry.arm,
+                        "model_version": entry.model_version,
+                        "kind": entry.kind,
+                        "state": entry.state,
+                        "created_at": now,
+                    }
+                    for entry in entries
+                ],
+            )
+
+    def all(
+        self, *, reader_id: str | None = None, state: EntryState | None = None
+    ) -> list[WorklistEntry]:
+        """Return entries.
+
+        Parameters
+        ----------
+        reader_id : str or None
+            Of whom; None for everybody.
+        state : EntryState or None
+            In which state; None for any.
+
+        Returns
+        -------
+        list of WorklistEntry
+            By rank, then reader.
+        """
+        query = select(WorklistEntryRow).order_by(
+            WorklistEntryRow.rank, WorklistEntryRow.reader_id, WorklistEntryRow.id
+        )
+        if reader_id is not None:
+            query = query.where(WorklistEntryRow.reader_id == reader_id)
+        if state is not None:
+            query = query.where(WorklistEntryRow.state == state)
+        return [_entry(row) for row in self._session.scalars(query)]
+
+    def get(self, entry_id: int) -> WorklistEntry | None:
+        """Return one entry.
+
+        Parameters
+        ----------
+        entry_id : int
+            Its key.
+
+        Returns
+        -------
+        WorklistEntry or None
+            None when there is none.
+        """
+        row = self._session.get(WorklistEntryRow, entry_id, populate_existing=True)
+        return None if row is None else _entry(row)
+
+    def last_rank(self) -> int:
+        """Return the highest rank that was ever given.
+
+        Returns
+        -------
+        int
+            0 when the queue was never filled.
+        """
+        return self._session.scalar(select(func.max(WorklistEntryRow.rank))) or 0
+
+    def record_tasks(self, tasks: Iterable[tuple[int, int]]) -> None:
+        """Remember which task shows which entry.
+
+        Parameters
+        ----------
+        tasks : iterable of (int, int)
+            Entry key and Label Studio task id.
+        """
+        for entry_id, task_id in tasks:
+            self._session.execute(
+                update(WorklistEntryRow)
+                .where(WorklistEntryRow.id == entry_id)
+                .values(task_id=task_id)
+            )
+
+    def forget_task(self, entry_id: int) -> None:
+        """Forget the task of an entry, because it no longer exists in Label Studio.
+
+        Parameters
+        ----------
+        entry_id : int
+            The entry; it is pushed again as long as it is open.
+        """
+        self._session.execute(
+            update(WorklistEntryRow).where(WorklistEntryRow.id == entry_id).values(task_id=None)
+        )
+
+    def set_state(self, entry_id: int, state: EntryState, *, now: datetime) -> None:
+        """Change how far an entry has come.
+
+        Parameters
+        ----------
+        entry_id : int
+            Which.
+        state : EntryState
+            Where it is now.
+        now : datetime
+            The time; aware.
+        """
+        ended_at = None if state is EntryState.OPEN else now
+        self._session.execute(
+            update(WorklistEntryRow)
+            .where(WorklistEntryRow.id == entry_id)
+            .values(state=state, ended_at=ended_at)
+        )
+
+    def counts(self, reader_id: str | None = None) -> dict[EntryState, int]:
+        """Return how many entries are in each state.
+
+        Parameters
+        ----------
+        reader_id : str or None
+            Of whom; None for everybody.
+
+        Returns
+        -------
+        dict of EntryState to int
+            Every state, also with 0.
+        """
+        query = select(WorklistEntryRow.state, func.count()).group_by(WorklistEntryRow.state)
+        if reader_id is not None:
+            query = query.where(WorklistEntryRow.reader_id == reader_id)
+        found = dict(self._session.execute(query).tuples())
+        return {state: found.get(state.value, 0) for state in EntryState}
+
+
+def _entry(row: WorklistEntryRow) -> WorklistEntry:
+    return WorklistEntry(
+        image_id=row.image_id,
+        reader_id=row.reader_id,
+        rank=row.rank,
+        score=row.score,
+        channel=row.channel,
+        reason=row.reason,
+        arm=Arm(row.arm),
+        model_version=row.model_version,
+        round=row.round,
+        kind=EntryKind(row.kind),
+        state=EntryState(row.state),
+        task_id=row.task_id,
+        id=row.id,
+    )

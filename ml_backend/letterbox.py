@@ -1,0 +1,108 @@
+"""The frame that a detector sees: an image shrunk or grown to its size, with grey borders.
+
+Training images and served images go through the same `resize`, so that a model is asked about
+the pixels that it learned from.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from backend.domain.boxes import Boxes
+from ml_backend.detector import Radiograph
+
+_BORDER = 114
+"""Grey value of the border; the one that ultralytics trains with."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Letterbox:
+    """One image in a detector's frame.
+
+    Attributes
+    ----------
+    pixels : ndarray of shape (height, width)
+        The frame; both sides are multiples of the stride.
+    scale : float
+        Frame pixels per image pixel.
+    left_px, top_px : int, [px]
+        Width of the border left of and above the image, in the frame.
+    width_px, height_px : int, [px]
+        Size of the image itself.
+    """
+
+    pixels: Radiograph
+    scale: float
+    left_px: int
+    top_px: int
+    width_px: int
+    height_px: int
+
+    def to_image(self, boxes: Boxes) -> Boxes:
+        """Return boxes of the frame in the image's own pixels, cut at its edges.
+
+        Parameters
+        ----------
+        boxes : ndarray of shape (n, 4), [px]
+            Boxes in the frame.
+
+        Returns
+        -------
+        ndarray of shape (n, 4), [px]
+            Boxes in the image; those that lie in the border lose a side.
+        """
+        offset = np.array([self.left_px, self.top_px] * 2)
+        limit = np.array([self.width_px, self.height_px] * 2)
+        return np.clip((boxes - offset) / self.scale, 0, limit).astype(np.float64)
+
+
+def resize(image: Radiograph, longest_px: int) -> Radiograph:
+    """Return the image with its longer side at a length.
+
+    Parameters
+    ----------
+    image : ndarray of shape (height, width)
+        Grey image.
+    longest_px : int, [px]
+        Wanted length of the longer side.
+
+    Returns
+    -------
+    ndarray of shape (height, width)
+        Averaged over areas when it shrinks, which keeps fine lines from aliasing, and
+        interpolated when it grows.
+    """
+    height_px, width_px = image.shape
+    scale = longest_px / max(height_px, width_px)
+    if scale == 1:
+        return image
+    size = (max(round(width_px * scale), 1), max(round(height_px * scale), 1))
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, size, interpolation=how), dtype=np.uint8)
+
+
+def letterbox(image: Radiograph, longest_px: int, *, stride_px: int = 32) -> Letterbox:
+    """Return the image in the smallest frame that a detector takes.
+
+    Parameters
+    ----------
+    image : ndarray of shape (height, width)
+        Grey image.
+    longest_px : int, [px]
+        Length of the image's longer side in the frame; a multiple of `stride_px`.
+    stride_px : int, [px]
+        What both sides of the frame have to be multiples of.
+
+    Returns
+    -------
+    Letterbox
+        The frame, and the way back.
+    """
+    height_px, width_px = image.shape
+    shown = resize(image, longest_px)
+    spare_y, spare_x = ((-side) % stride_px for side in shown.shape)
+    top, left = (round(spare / 2 - 0.1) for spare in (spare_y, spare_x))
+    frame = np.pad(shown, ((top, spare_y - top), (left, spare_x - left)), constant_values=_BORDER)
+    scale = longest_px / max(height_px, width_px)
+    return Letterbox(frame, scale, left, top, width_px, height_px)

@@ -1,0 +1,111 @@
+"""Which model version serves, and how the next one takes over."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+from backend.domain.models import ModelVersion
+from ml_backend.detector import Detector
+
+NO_MODEL = "none"
+"""What is reported as model version before the first one is trained."""
+
+
+class WeightsTamperedError(RuntimeError):
+    """A weights file is missing or is not the one that was registered."""
+
+
+class LiveModel:
+    """Holds the detector that serves.
+
+    A request takes `current` once and keeps what it got; a swap replaces the reference in one
+    step. So a request never sees two models and is never refused during a swap, and the old
+    detector is freed when its last request ends.
+
+    Parameters
+    ----------
+    detector : Detector or None
+        What serves at first; none before the first model is trained, which is normal.
+    """
+
+    def __init__(self, detector: Detector | None = None) -> None:
+        self._detector = detector
+
+    def current(self) -> Detector | None:
+        """Return the detector that serves now.
+
+        Returns
+        -------
+        Detector or None
+            None before the first model is trained.
+        """
+        return self._detector
+
+    @property
+    def model_version(self) -> str:
+        """Name of the model version that serves, "none" before the first."""
+        detector = self._detector
+        return NO_MODEL if detector is None else detector.model_version
+
+    def swap(self, new: Detector | None) -> None:
+        """Let another detector serve from the next request on.
+
+        Parameters
+        ----------
+        new : Detector or None
+            What serves next.
+        """
+        self._detector = new
+
+    def serve(self, model: ModelVersion, load: Callable[[Path, str], Detector]) -> None:
+        """Verify and load the weights of a model version, then swap; the old one serves meanwhile.
+
+        Parameters
+        ----------
+        model : ModelVersion
+            What to serve.
+        load : callable
+            Makes a detector of verified weights and the model version's name.
+
+        Raises
+        ------
+        WeightsTamperedError
+            If the file is not the registered one; the old model goes on serving.
+        """
+        self.swap(load(verified_weights(model), model.name))
+
+
+def verified_weights(model: ModelVersion) -> Path:
+    """Return the weights file of a model version after checking that it is the registered one.
+
+    Parameters
+    ----------
+    model : ModelVersion
+        What the store knows.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    WeightsTamperedError
+        If the file cannot be read or has another hash.
+    """
+    remedy = "restore it from a backup, or `overread models rollback` to another version"
+    path = Path(model.weights_uri)
+    try:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as problem:
+        raise WeightsTamperedError(
+            f"the weights of {model.name} cannot be read from {path} "
+            f"({problem.strerror}); {remedy}"
+        ) from problem
+    if found != model.weights_sha256:
+        raise WeightsTamperedError(
+            f"{path} has sha256 {found[:12]}..., but {model.name} was "
+            f"registered with {model.weights_sha256[:12]}...; {remedy}"
+        )
+    return path

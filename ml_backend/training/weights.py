@@ -1,0 +1,122 @@
+"""Weights files: what training starts from, and what it leaves."""
+
+import hashlib
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ml_backend.ultralytics_settings import downloads_allowed, import_part
+
+_KEPT_ARGUMENTS = ("imgsz", "task", "epochs", "batch", "seed", "optimizer", "lr0", "nbs")
+
+
+class BaseWeightsMissingError(FileNotFoundError):
+    """The weights to start from are neither a file nor to be had from the network."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredWeights:
+    """A weights file in the store of weights.
+
+    Attributes
+    ----------
+    path : Path
+        The file; its name is its hash.
+    sha256 : str
+        Hash of its bytes, hexadecimal.
+    size_bytes : int
+        Its size.
+    """
+
+    path: Path
+    sha256: str
+    size_bytes: int
+
+
+def find_base_weights(name: str, weights_dir: Path) -> Path:
+    """Return the weights to start from, fetched once when they are published by ultralytics.
+
+    Parameters
+    ----------
+    name : str
+        A file, or the name of a published checkpoint such as "yolo26n.pt".
+    weights_dir : Path
+        Folder in which fetched checkpoints are kept.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    BaseWeightsMissingError
+        If there is no such file and it cannot be fetched.
+    """
+    kept = weights_dir / "base" / Path(name).name
+    for known in (Path(name), kept):
+        if known.is_file():
+            return known
+    problem = _fetch(kept) if Path(name).name == name else "it is not a file"
+    if problem or not kept.is_file():
+        raise BaseWeightsMissingError(
+            f"no base weights {name!r}: {problem}. Download them where there is a network "
+            f"and give the file: OVERREAD_BASE_WEIGHTS=/path/to/{Path(name).name}"
+        )
+    return kept
+
+
+def store_weights(trained: Path, weights_dir: Path) -> StoredWeights:
+    """Keep a trained checkpoint under the hash of its content.
+
+    Only what serving and further training need is kept: the network in half precision, and the
+    arguments that describe it. Optimizer state, paths of this machine and dates are left out, so
+    that equal weights give equal files.
+
+    Parameters
+    ----------
+    trained : Path
+        A checkpoint written by training.
+    weights_dir : Path
+        Folder of the weights; made when missing.
+
+    Returns
+    -------
+    StoredWeights
+        Where it is now. The file appears whole or not at all.
+    """
+    network, checkpoint = import_part("nn.tasks").load_checkpoint(str(trained))
+    trained_with = checkpoint.get("train_args", {})
+    arguments = {name: trained_with[name] for name in _KEPT_ARGUMENTS if name in trained_with}
+    network.args, network.criterion, network.pt_path = arguments, None, ""
+    for parameter in network.parameters():
+        parameter.requires_grad = False
+
+    weights_dir.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=weights_dir, suffix=".partial")
+    os.close(handle)
+    partial = Path(name)
+    try:
+        torch.save({"model": network.half(), "train_args": arguments}, partial)
+        content = partial.read_bytes()
+        sha256 = hashlib.sha256(content).hexdigest()
+        stored = partial.replace(weights_dir / f"{sha256}.pt")
+    finally:
+        partial.unlink(missing_ok=True)
+    return StoredWeights(stored, sha256, len(content))
+
+
+def _fetch(kept: Path) -> str:
+    downloads = import_part("utils.downloads")
+    if kept.name not in downloads.GITHUB_ASSETS_NAMES:
+        return "it is neither a file nor a checkpoint that ultralytics publishes"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with downloads_allowed():
+            downloads.attempt_download_asset(kept, retry=0, progress=False)
+    except Exception as problem:  # noqa: BLE001 - urllib, curl and ultralytics raise many kinds
+        return f"it could not be downloaded ({problem})"
+    return ""

@@ -1,0 +1,76 @@
+"""The one place that imports ultralytics, with everything off that phones home or installs."""
+
+import importlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+_TRACKERS = ("clearml", "comet", "dvc", "mlflow", "raytune", "tensorboard", "wandb")
+
+# ultralytics reads its switches from the environment while it is imported and offers no other
+# door; nothing of ours is configured here, so these are not settings of the project.
+_environ = os.environ  # noqa: TID251
+
+
+@cache
+def _private_folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="overread-ultralytics-")
+
+
+@cache
+def import_ultralytics() -> Any:  # noqa: ANN401 - the package ships no types
+    """Import ultralytics without telemetry, self-installation and console output.
+
+    Its settings file lives in a temporary folder of this process. A folder that processes
+    share would be rewritten with the defaults, telemetry included, by whoever finds it damaged.
+    Checkpoints are read with an allow-list of classes, so a pickle cannot run code of its own.
+
+    Returns
+    -------
+    module
+        The package.
+    """
+    _environ.setdefault("YOLO_OFFLINE", "True")
+    _environ.update(
+        YOLO_AUTOINSTALL="False",
+        YOLO_VERBOSE="False",
+        YOLO_CONFIG_DIR=_private_folder().name,
+        ULTRALYTICS_SAFE_LOAD="True",
+    )
+    package = importlib.import_module("ultralytics")
+    package.settings.update(sync=False, **dict.fromkeys(_TRACKERS, False))
+    return package
+
+
+def import_part(name: str) -> Any:  # noqa: ANN401 - the package ships no types
+    """Import a module of ultralytics under the same conditions.
+
+    Parameters
+    ----------
+    name : str
+        Path inside the package, for example "nn.tasks".
+
+    Returns
+    -------
+    module
+        The module.
+    """
+    import_ultralytics()
+    return importlib.import_module(f"ultralytics.{name}")
+
+
+@contextmanager
+def downloads_allowed() -> Iterator[None]:
+    """Let ultralytics download within the block, unless the environment forbids it."""
+    import_ultralytics()
+    offline = _environ.get("YOLO_OFFLINE")
+    if offline == "True":  # our own mark; "true" or "1" from outside stays in force
+        del _environ["YOLO_OFFLINE"]
+    try:
+        yield
+    finally:
+        if offline is not None:
+            _environ["YOLO_OFFLINE"] = offline

@@ -1,0 +1,1 @@
+"""Tests: label_studio."""

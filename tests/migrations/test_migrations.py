@@ -1,0 +1,68 @@
+"""The migrations make exactly the schema that the tables describe, and can be undone."""
+
+import pytest
+from alembic import command
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
+from sqlalchemy.exc import DatabaseError
+
+from backend.store import schema
+from backend.store.engine import open_engine
+from backend.store.tables import Table
+
+
+def tables_in(url: str) -> set[str]:
+    engine = open_engine(url)
+    try:
+        return set(inspect(engine).get_table_names()) - {"alembic_version"}
+    finally:
+        engine.dispose()
+
+
+class TestMigrations:
+    def test_go_up_down_and_up_again_through_every_revision(self, database_url: str) -> None:
+        config = schema.alembic_config(database_url)
+        revisions = [
+            script.revision for script in ScriptDirectory.from_config(config).walk_revisions()
+        ][::-1]
+
+        for revision in revisions:
+            command.upgrade(config, revision)
+            command.downgrade(config, "-1")
+            command.upgrade(config, revision)
+
+        assert tables_in(database_url) == set(Table.metadata.tables)
+        command.downgrade(config, "base")
+        assert tables_in(database_url) == set()
+
+    def test_leave_nothing_for_autogenerate_to_find(self, database_url: str) -> None:
+        schema.upgrade(database_url)
+
+        command.check(schema.alembic_config(database_url))
+
+    def test_are_known_to_be_missing(self, database_url: str) -> None:
+        assert schema.pending(database_url)
+
+        schema.upgrade(database_url)
+
+        assert not schema.pending(database_url)
+
+
+class TestAuditTrail:
+    @pytest.mark.parametrize(
+        "change", ["UPDATE audit_event SET actor = 'x'", "DELETE FROM audit_event"]
+    )
+    def test_cannot_be_changed(self, database_url: str, change: str) -> None:
+        schema.upgrade(database_url)
+        engine = open_engine(database_url)
+        with engine.begin() as connection:
+            connection.execute(
+                text(
+                    "INSERT INTO audit_event (id, at, actor, action, subject, detail) VALUES "
+                    "(1, '2026-01-01 00:00:00', 'R8', 'read', 'image', '{}')"
+                )
+            )
+
+        with pytest.raises(DatabaseError, match="append-only"), engine.begin() as connection:
+            connection.execute(text(change))
+        engine.dispose()
