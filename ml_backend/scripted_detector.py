@@ -3,33 +3,15 @@
 For demonstrations, tests and installations without torch; chosen by the setting `detector`.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from backend.domain.findings import Finding
+from backend.formats.radiographs import pixel_hash
 from ml_backend.detector import Detections, Radiograph
 
 _NOTHING_TO_TELL: Mapping[str, Detections] = {}
-
-
-def pixels_key(image: Radiograph) -> str:
-    """Return the key of an image in a script.
-
-    Parameters
-    ----------
-    image : ndarray of shape (height, width)
-        Grey image.
-
-    Returns
-    -------
-    str
-        SHA-256, hexadecimal, of the size and the pixels.
-    """
-    digest = hashlib.sha256(repr(image.shape).encode())
-    digest.update(np.ascontiguousarray(image).tobytes())
-    return digest.hexdigest()
 
 
 class ScriptedDetector:
@@ -38,8 +20,8 @@ class ScriptedDetector:
     Parameters
     ----------
     script : mapping of str to Detections
-        Answers by `pixels_key`. Images that it does not name get zero to three boxes inside
-        their lung fields that depend on nothing but their pixels.
+        Answers by `pixel_hash` of the image. Images that it does not name get zero to three
+        boxes that depend on nothing but their pixels.
     model_version : str
         Name of the model version that it plays.
     """
@@ -73,7 +55,7 @@ class ScriptedDetector:
         return [self._answer(image) for image in images]
 
     def _answer(self, image: Radiograph) -> Detections:
-        key = pixels_key(image)
+        key = pixel_hash(image)
         scripted = self._script.get(key)
         return _made_up(key, image.shape) if scripted is None else scripted
 

@@ -57,7 +57,7 @@ def read_table(path: Path, *, required: Sequence[str]) -> Table:
         If the file cannot be read as a CSV table or a required column is missing.
     """
     lines = _lines(_text(path), path)
-    header = [name.strip() for name in next(lines, (1, []))[1]]
+    _, header = next(lines, (1, []))
     missing = [name for name in required if name not in header]
     if missing:
         raise UnreadableTableError(
@@ -69,15 +69,16 @@ def read_table(path: Path, *, required: Sequence[str]) -> Table:
     rows: list[list[str]] = []
     skipped: list[Skipped] = []
     for number, fields in lines:
+        if not any(fields):
+            continue
         if len(fields) == len(header):
             numbers.append(number)
             rows.append(fields)
-        elif any(fields):
+        else:
             why = f"it has {len(fields)} fields; expected {len(header)}, as in the header"
             skipped.append(Skipped(line_name(path, number), why))
     frame = pd.DataFrame(rows, index=numbers, columns=header, dtype=str)
-    frame = frame.loc[:, ~frame.columns.duplicated()].apply(lambda column: column.str.strip())
-    return Table(frame.loc[(frame != "").any(axis=1)], tuple(skipped))
+    return Table(frame.loc[:, ~frame.columns.duplicated()], tuple(skipped))
 
 
 def line_name(path: Path, number: int) -> str:
@@ -130,7 +131,7 @@ def _lines(text: str, path: Path) -> Iterator[tuple[int, list[str]]]:
     first = 1
     try:
         for fields in reader:
-            yield first, fields
+            yield first, [field.strip() for field in fields]
             first = reader.line_num + 1
     except csv.Error as error:
         raise UnreadableTableError(

@@ -8,7 +8,6 @@ import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -18,12 +17,12 @@ from backend.domain.consensus.clusters import Cluster
 from backend.domain.dataset import DatasetVersion
 from backend.domain.findings import NO_FINDING_CLASS_ID, NO_FINDING_NAME, Finding
 from backend.domain.skipped import Skipped
-from backend.formats import original_sizes, tables
-from backend.formats.names import EXPECTED_NAME, SAFE_NAME
+from backend.formats import original_sizes, tables, vinbigdata_rules
+from backend.formats.names import SAFE_NAME
 from backend.formats.original_sizes import SizePx
 from backend.formats.placement import MarkedBox, unusable_reading
+from backend.formats.vinbigdata_rules import EDGES
 
-EDGES = ("x_min", "y_min", "x_max", "y_max")
 REQUIRED = ("image_id", "class_name", "class_id", "rad_id", *EDGES)
 """Columns that a table of readings must have."""
 
@@ -41,11 +40,6 @@ _CLASS_NAMES = {
     NO_FINDING_CLASS_ID: NO_FINDING_NAME,
 }
 _CLASS_IDS = {name.casefold(): class_id for class_id, name in _CLASS_NAMES.items()}
-_PLACELESS = (0.0, 0.0, 1.0, 1.0)
-"""What some published tables give as the box of a "No finding" row."""
-
-_Rule: TypeAlias = tuple["pd.Series[bool]", str]
-"""Which rows break a rule, and what to tell of such a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +82,7 @@ def read_readings(path: Path) -> VinBigDataTable:
     """
     table = tables.read_table(path, required=REQUIRED)
     rows = _parse(table.rows)
-    problems = _problems(rows)
+    problems = vinbigdata_rules.problems(rows)
 
     readings = _group(rows.drop(index=list(problems)))
     sizes, size_problems = _sizes(rows)
@@ -156,96 +150,11 @@ def _parse(text: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
-def _problems(rows: pd.DataFrame) -> dict[int, str]:
-    """Return what is wrong with each bad row, by line; the first rule that applies counts."""
-    rules = [*_naming_rules(rows), *_no_finding_rules(rows), *_box_rules(rows), _repeat_rule(rows)]
-    broken = np.column_stack([np.asarray(is_broken, dtype=bool) for is_broken, _ in rules])
-    is_bad = broken.any(axis=1)
-    first_rule = broken[is_bad].argmax(axis=1)
-    bad = rows[is_bad]
-    return {
-        int(line): rules[rule][1].format_map(row)
-        for line, rule, row in zip(bad.index, first_rule, bad.to_dict("records"), strict=True)
-    }
-
-
-def _naming_rules(rows: pd.DataFrame) -> list[_Rule]:
-    return [
-        (rows["image_id"] == "", "image_id is empty; " + EXPECTED_NAME),
-        (~rows["is_safe_image"], "image_id {image_id!r} is no safe name; " + EXPECTED_NAME),
-        (rows["rad_id"] == "", "rad_id is empty; " + EXPECTED_NAME),
-        (~rows["is_safe_reader"], "rad_id {rad_id!r} is no safe name; " + EXPECTED_NAME),
-        (
-            rows["class_id"] < 0,
-            "class_id {stated_class_id!r} is unknown; expected 0 to 13, or 14 for No finding",
-        ),
-        (
-            rows["named_class_id"] < 0,
-            "class_name {class_name!r} is unknown; expected {expected_name!r} for class_id "
-            "{class_id}",
-        ),
-        (
-            rows["named_class_id"] != rows["class_id"],
-            "class_name {class_name!r} and class_id {class_id} disagree; "
-            "expected {expected_name!r} for this class_id",
-        ),
-    ]
-
-
-def _no_finding_rules(rows: pd.DataFrame) -> list[_Rule]:
-    edges = rows[list(EDGES)]
-    is_normal = rows["class_id"] == NO_FINDING_CLASS_ID
-    is_placeless = edges.isna().all(axis=1) | (edges == _PLACELESS).all(axis=1)
-    reading = rows["image_id"] + "/" + rows["rad_id"]
-    has_boxes = reading.isin(reading[~is_normal])
-    return [
-        (
-            is_normal & ~is_placeless,
-            "it says No finding, yet has a box ({stated_box}); expected empty coordinates",
-        ),
-        (
-            is_normal & has_boxes,
-            "it says No finding, yet the same reader has boxes on this image; the boxes are kept",
-        ),
-    ]
-
-
-def _box_rules(rows: pd.DataFrame) -> list[_Rule]:
-    edges = rows[list(EDGES)]
-    is_box = rows["class_id"] != NO_FINDING_CLASS_ID
-    width, height = edges["x_max"] - edges["x_min"], edges["y_max"] - edges["y_min"]
-    found = " in the box ({stated_box}); expected "
-    return [
-        (
-            is_box & edges.isna().any(axis=1),
-            "a coordinate is missing or not a number" + found + "four numbers",
-        ),
-        (
-            is_box & np.isinf(edges).any(axis=1),
-            "a coordinate is infinite" + found + "finite numbers",
-        ),
-        (
-            is_box & ((width < 0) | (height < 0)),
-            "corners are swapped" + found + "x_min < x_max and y_min < y_max",
-        ),
-        (
-            is_box & ((width == 0) | (height == 0)),
-            "there is no area" + found + "x_min < x_max and y_min < y_max",
-        ),
-    ]
-
-
-def _repeat_rule(rows: pd.DataFrame) -> _Rule:
-    same = rows[["image_id", "rad_id", "class_id", "named_class_id", *EDGES]].copy()
-    same.loc[same["class_id"] == NO_FINDING_CLASS_ID, list(EDGES)] = np.nan
-    return same.duplicated(), "it repeats an earlier row exactly; the earlier one is kept"
-
-
 def _group(rows: pd.DataFrame) -> dict[str, dict[str, tuple[MarkedBox, ...]]]:
     readings: dict[str, dict[str, tuple[MarkedBox, ...]]] = {}
-    names = zip(rows["image_id"], rows["rad_id"], rows["class_id"], strict=True)
+    columns = (rows[name].tolist() for name in ("image_id", "rad_id", "class_id"))
     boxes = rows[list(EDGES)].to_numpy().tolist()
-    for (image_id, reader_id, class_id), edges in zip(names, boxes, strict=True):
+    for image_id, reader_id, class_id, edges in zip(*columns, boxes, strict=True):
         of_image = readings.setdefault(image_id, {})
         earlier = of_image.setdefault(reader_id, ())
         if class_id != NO_FINDING_CLASS_ID:
@@ -257,7 +166,8 @@ def _lost_readings(
     rows: pd.DataFrame, readings: Mapping[str, Mapping[str, object]]
 ) -> list[Skipped]:
     named = rows[rows["is_safe_image"] & rows["is_safe_reader"]]
-    pairs = dict.fromkeys(zip(named["image_id"], named["rad_id"], strict=True))
+    columns = (named[name].tolist() for name in ("image_id", "rad_id"))
+    pairs = dict.fromkeys(zip(*columns, strict=True))
     return [
         unusable_reading(image_id, reader_id)
         for image_id, reader_id in pairs

@@ -1,8 +1,11 @@
 """Give every reader an organisation of their own inside Label Studio.
 
-Community filters everything by a user's organisation, so a second organisation is a wall that
-no other reader can look over. Its API cannot make one; `label-studio shell` can, beside a
-running server. The program that it runs is fixed text; what varies, passwords among it, goes
+Community shows a user the projects of their own organisation only. Its API cannot make a second
+organisation; `label-studio shell` can, beside a running server. Some addresses of the API still
+answer across organisations, so every user also gets a revoked membership of every other
+organisation, which closes them.
+
+The program that the shell runs is fixed text; what varies, passwords among it, goes
 to its standard input as JSON and so never onto a command line, into a file or into a log.
 """
 
@@ -22,7 +25,8 @@ _SHELL_LINE = "exec(__import__('json').loads(input()))\n"
 _PROGRAM = """
 import json
 from django.db import transaction
-from organizations.models import Organization
+from django.utils import timezone
+from organizations.models import Organization, OrganizationMember
 from rest_framework.authtoken.models import Token
 from users.models import User
 
@@ -35,26 +39,29 @@ def known_user(email, password, reset):
         user.save()
     return user
 
-def own_organisation(user, title):
-    organisation = Organization.objects.filter(created_by=user).first()
-    elsewhere = user.organizations.exclude(pk=organisation.pk if organisation else None)
-    if elsewhere.exists():
-        raise ValueError(user.email + " belongs to another Label Studio organisation")
-    return organisation or Organization.create_organization(created_by=user, title=title)
+def found_own_organisation():
+    # Label Studio puts administrators into the first organisation: let that be no reader's.
+    if not Organization.objects.exists():
+        founder = known_user("service@overread.invalid", None, False)
+        Organization.create_organization(created_by=founder, title="Overread")
 
 def enter(user, organisation):
+    others = OrganizationMember.objects.filter(user=user).exclude(organization=organisation)
+    if others.filter(deleted_at=None).exists():
+        raise ValueError(user.email + " belongs to another Label Studio organisation")
+    others.delete()  # Label Studio logs a user in to the oldest membership, revoked or not
     organisation.add_user(user)
     user.active_organization = organisation
     user.save()
 
 def provision(account):
     reader = known_user(account["email"], account["password"], account["reset_password"])
-    organisation = own_organisation(reader, "Reader " + account["reader_id"])
+    organisation = Organization.objects.filter(created_by=reader).first()
+    organisation = organisation or Organization.create_organization(
+        created_by=reader, title="Reader " + account["reader_id"])
     organisation.jwt.legacy_api_tokens_enabled = True
     organisation.jwt.save()
     service = known_user(account["service_email"], None, False)
-    if service.organizations.exclude(pk=organisation.pk).exists():
-        raise ValueError(service.email + " already serves another organisation")
     enter(reader, organisation)
     enter(service, organisation)
     Token.objects.filter(user=service).exclude(key=account["service_token"]).delete()
@@ -62,16 +69,22 @@ def provision(account):
     return {"reader_id": account["reader_id"], "organisation_id": organisation.pk,
             "user_id": reader.pk, "service_user_id": service.pk}
 
-def found_own_organisation():
-    # Label Studio puts administrators into the first organisation: let that be no reader's.
-    if not Organization.objects.exists():
-        founder = known_user("service@overread.invalid", None, False)
-        Organization.create_organization(created_by=founder, title="Overread")
+def build_wall():
+    # Task lists, single annotations and the Data Manager do not ask for the organisation; they
+    # do refuse whoever has a revoked membership in it.
+    known = set(OrganizationMember.objects.values_list("user_id", "organization_id"))
+    users = User.objects.filter(is_superuser=False).values_list("pk", flat=True)
+    organisations = Organization.objects.values_list("pk", flat=True)
+    now = timezone.now()
+    OrganizationMember.objects.bulk_create([
+        OrganizationMember(user_id=user, organization_id=organisation, deleted_at=now)
+        for user in users for organisation in organisations if (user, organisation) not in known])
 
 try:
     with transaction.atomic():
         found_own_organisation()
         answer = {"readers": [provision(account) for account in json.loads(input())]}
+        build_wall()
 except Exception as error:
     answer = {"error": type(error).__name__ + ": " + str(error)}
 print()

@@ -130,7 +130,7 @@ class ConsensusAnswers:
             .where(ConsensusRow.is_current)
             .group_by(ClusterRow.state)
         )
-        return dict(self._session.execute(query).tuples())
+        return dict(self._session.execute(query).tuples().all())
 
     def _add(self, consensus: Consensus, readings_sha256: str, now: datetime) -> int:
         row = ConsensusRow(

@@ -78,7 +78,23 @@ class Images:
         dict of str to str
             Pixel hash to image id.
         """
-        return dict(self._session.execute(select(ImageRow.pixel_hash, ImageRow.id)).tuples())
+        return dict(self._session.execute(select(ImageRow.pixel_hash, ImageRow.id)).tuples().all())
+
+    def move(self, image_id: str, *, uri: str, sha256: str) -> None:
+        """Remember that the same pixels now lie elsewhere.
+
+        Parameters
+        ----------
+        image_id : str
+            The image.
+        uri : str
+            Where its file is now.
+        sha256 : str
+            Hash of that file.
+        """
+        self._session.execute(
+            update(ImageRow).where(ImageRow.id == image_id).values(uri=uri, sha256=sha256)
+        )
 
     def set_splits(self, splits: Iterable[tuple[str, Split]]) -> None:
         """Allot images to splits, once and for all.

@@ -82,7 +82,7 @@ class Predictions:
         )
         if image_ids is not None:
             chosen = chosen.where(PredictionRow.image_id.in_(sorted(set(image_ids))))
-        images = dict(self._session.execute(chosen).tuples())
+        images = dict(self._session.execute(chosen).tuples().all())
         boxes: dict[int, list[PredictedBox]] = {prediction_id: [] for prediction_id in images}
         ids = chosen.with_only_columns(PredictionRow.id)
         for row in self._session.scalars(

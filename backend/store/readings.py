@@ -220,7 +220,7 @@ class Readings:
             .where(ReadingRow.is_current)
             .group_by(ReadingRow.state)
         )
-        found = dict(self._session.execute(query).tuples())
+        found = dict(self._session.execute(query).tuples().all())
         return {state: found.get(state, 0) for state in ("valid", "quarantined", "withdrawn")}
 
     def _load(self, query: Select[ReadingRow]) -> list[KeptReading]:

@@ -107,20 +107,49 @@ class Worklists:
         """
         return self._session.scalar(select(func.max(WorklistEntryRow.rank))) or 0
 
-    def record_tasks(self, tasks: Iterable[tuple[int, int]]) -> None:
+    def record_tasks(self, tasks: Iterable[tuple[int, int]], *, link_expires_at: datetime) -> None:
         """Remember which task shows which entry.
 
         Parameters
         ----------
         tasks : iterable of (int, int)
             Entry key and Label Studio task id.
+        link_expires_at : datetime
+            How long the image link in the tasks is good; aware.
         """
         for entry_id, task_id in tasks:
             self._session.execute(
                 update(WorklistEntryRow)
                 .where(WorklistEntryRow.id == entry_id)
-                .values(task_id=task_id)
+                .values(task_id=task_id, link_expires_at=link_expires_at)
             )
+
+    def with_link_expiring(self, reader_id: str, before: datetime) -> list[WorklistEntry]:
+        """Return the open entries whose task needs a fresh image link.
+
+        Parameters
+        ----------
+        reader_id : str
+            Of whom.
+        before : datetime
+            Links that expire earlier than this; aware.
+
+        Returns
+        -------
+        list of WorklistEntry
+            By rank.
+        """
+        query = (
+            select(WorklistEntryRow)
+            .where(
+                WorklistEntryRow.reader_id == reader_id,
+                WorklistEntryRow.state == EntryState.OPEN,
+                WorklistEntryRow.task_id.is_not(None),
+                WorklistEntryRow.link_expires_at < before,
+            )
+            .order_by(WorklistEntryRow.rank)
+        )
+        return [_entry(row) for row in self._session.scalars(query)]
 
     def forget_task(self, entry_id: int) -> None:
         """Forget the task of an entry, because it no longer exists in Label Studio.
@@ -169,7 +198,7 @@ class Worklists:
         query = select(WorklistEntryRow.state, func.count()).group_by(WorklistEntryRow.state)
         if reader_id is not None:
             query = query.where(WorklistEntryRow.reader_id == reader_id)
-        found = dict(self._session.execute(query).tuples())
+        found = dict(self._session.execute(query).tuples().all())
         return {state: found.get(state.value, 0) for state in EntryState}
 
 

@@ -169,12 +169,9 @@ def _report_progress(
     trainer: Any,  # noqa: ANN401 - ultralytics ships no types
     on_epoch: Callable[[int, int, dict[str, float]], None],
 ) -> None:
-    reported: set[int] = set()
-
     def report(at: Any) -> None:  # noqa: ANN401 - ultralytics ships no types
-        if at.epoch in reported:  # ultralytics announces the last epoch once more at the end
+        if at.epoch >= at.epochs:  # the closing validation is announced as one more epoch
             return
-        reported.add(at.epoch)
         figures = {**(at.tloss or {}), **(at.metrics or {})}
         numbers = {name: float(value) for name, value in figures.items()}
         finite = {name: value for name, value in numbers.items() if math.isfinite(value)}

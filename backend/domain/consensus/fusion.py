@@ -45,11 +45,6 @@ class Lesion:
     finding: Finding
     marks: tuple[Mark, ...]
 
-    @property
-    def reader_ids(self) -> frozenset[str]:
-        """Who marked it."""
-        return frozenset(mark.reader_id for mark in self.marks)
-
 
 def find_lesions(readings: Sequence[Reading]) -> tuple[Lesion, ...]:
     """Return which boxes of several readers mean one lesion.

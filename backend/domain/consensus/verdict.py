@@ -193,9 +193,8 @@ def _disagree(left: Lesion, right: Lesion) -> bool:
     A reader may mark one place with two findings (effusion and thickening, say); those who
     mark only one of them are then fewer readers of that finding, not opponents.
     """
-    only_left = left.reader_ids - right.reader_ids
-    only_right = right.reader_ids - left.reader_ids
-    return left.finding is not right.finding and bool(only_left) and bool(only_right)
+    lefts, rights = ({mark.reader_id for mark in lesion.marks} for lesion in (left, right))
+    return left.finding is not right.finding and bool(lefts - rights) and bool(rights - lefts)
 
 
 def _cluster(lesion: Lesion, box: Box, *, is_in_conflict: bool, readers: int) -> Cluster:

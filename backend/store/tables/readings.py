@@ -37,6 +37,7 @@ class WorklistEntryRow(Table):
     kind: Mapped[str]
     state: Mapped[str]
     task_id: Mapped[int | None] = mapped_column(unique=True)
+    link_expires_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
 

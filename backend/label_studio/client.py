@@ -1,0 +1,371 @@
+"""The door to one Label Studio organisation.
+
+Setting up projects goes through Label Studio's SDK, which takes seconds to import and is loaded
+only then. Tasks, predictions and annotations go over plain HTTP: the SDK reads them into the
+types of another edition and repeats failed POSTs, which would double tasks.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from itertools import count
+from typing import TYPE_CHECKING, Any, Self
+
+from backend.label_studio import tasks
+from backend.label_studio.connection import (
+    Connection,
+    LabelStudioError,
+    error_of_silence,
+    error_of_status,
+)
+from backend.label_studio.tasks import TaskPrediction, TaskState
+
+if TYPE_CHECKING:
+    from label_studio_sdk import LabelStudio
+
+_IMPORT_BATCH = 1000
+_ID_PAGE = 1000
+_STATE_PAGE = 100
+_BULK_TIMEOUT_SECONDS = 600.0
+_LATE_COMMITS = timedelta(minutes=1)
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class LabelStudioClient:
+    """What the system does in one organisation, as its service user.
+
+    Every method raises a `LabelStudioError`: unreachable, refused, missing, or another one.
+
+    Parameters
+    ----------
+    base_url : str
+        Where Label Studio is.
+    token : str
+        API token of the service user.
+    timeout_seconds : float, [s]
+        How long an ordinary answer may take.
+    """
+
+    def __init__(self, base_url: str, token: str, *, timeout_seconds: float = 60.0) -> None:
+        self._connection = Connection(base_url, token, timeout_seconds=timeout_seconds)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._connection.http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    @contextmanager
+    def sdk(self, asked: str) -> Iterator["LabelStudio"]:
+        """Lend the SDK, its errors turned into ours; for setting up projects.
+
+        Parameters
+        ----------
+        asked : str
+            What is asked for, for messages.
+
+        Yields
+        ------
+        LabelStudio
+            It repeats nothing.
+        """
+        import httpx  # noqa: PLC0415 - the SDK's own, and seconds to import
+        from label_studio_sdk.core.api_error import ApiError  # noqa: PLC0415
+
+        try:
+            yield self._sdk
+        except ApiError as error:
+            raise error_of_status(asked, error.status_code, error.body) from error
+        except httpx.HTTPError as error:
+            raise error_of_silence(asked, self._connection.base_url, error) from error
+
+    @cached_property
+    def _sdk(self) -> "LabelStudio":
+        from label_studio_sdk import LabelStudio  # noqa: PLC0415 - takes seconds
+
+        here = self._connection
+        return LabelStudio(
+            base_url=here.base_url,
+            api_key=here.token,
+            timeout=here.timeout_seconds,
+            max_retries=0,
+        )
+
+    def import_tasks(self, project_id: int, data: Sequence[Mapping[str, Any]]) -> list[int]:
+        """Make tasks.
+
+        Not repeatable: when it breaks off, look with `known_entries` for what was made.
+
+        Parameters
+        ----------
+        project_id : int
+            Where.
+        data : sequence of mapping
+            `tasks.task_data` of each.
+
+        Returns
+        -------
+        list of int
+            Keys of the tasks, in the order of `data`.
+        """
+        made: list[int] = []
+        for start in range(0, len(data), _IMPORT_BATCH):
+            batch = [{"data": item} for item in data[start : start + _IMPORT_BATCH]]
+            answer = self._connection.ask(
+                "POST",
+                f"/api/projects/{project_id}/import",
+                params={"return_task_ids": "true"},
+                body=batch,
+                timeout_seconds=_BULK_TIMEOUT_SECONDS,
+            )
+            if len(answer["task_ids"]) != len(batch):
+                raise LabelStudioError(
+                    f"expected {len(batch)} tasks to be made, got {len(answer['task_ids'])}"
+                )
+            made += answer["task_ids"]
+        return made
+
+    def known_entries(self, project_id: int) -> dict[int, int]:
+        """Return which worklist entries have a task.
+
+        Parameters
+        ----------
+        project_id : int
+            Where.
+
+        Returns
+        -------
+        dict of int to int
+            Task by worklist entry; the oldest task where an entry has several.
+        """
+        rows = self._listed(project_id, "id,data")
+        ours = [row for row in rows if row["data"].get("overread") == tasks.TASK_FORMAT]
+        return {int(row["data"]["entry"]): int(row["id"]) for row in reversed(ours)}
+
+    def task_ids(self, project_id: int) -> set[int]:
+        """Return the keys of all tasks; one that is missing was deleted.
+
+        Parameters
+        ----------
+        project_id : int
+            Where.
+
+        Returns
+        -------
+        set of int
+            Keys.
+        """
+        return {int(row["id"]) for row in self._listed(project_id, "id")}
+
+    def changed_tasks(self, project_id: int, since: datetime | None) -> Iterator[TaskState]:
+        """Yield the tasks on which something was made, changed, skipped or deleted.
+
+        Parameters
+        ----------
+        project_id : int
+            Where.
+        since : datetime or None
+            Greatest `updated_at` of the states got so far; a minute before it is looked at
+            again. None for all tasks.
+
+        Yields
+        ------
+        TaskState
+            Oldest change first; a task that changes meanwhile comes twice.
+        """
+        edge = since - _LATE_COMMITS if since else _BEGINNING
+        size, seen = _STATE_PAGE, set[tuple[int, datetime]]()
+        while True:
+            page = self._states(project_id, _after(edge), size)
+            for state in page:
+                if (state.task_id, state.updated_at) not in seen:
+                    seen.add((state.task_id, state.updated_at))
+                    yield state
+            if len(page) < size:
+                return
+            # Not by page number: a task changed meanwhile would push another over the edge.
+            size = size if page[-1].updated_at > edge else 2 * size
+            edge = page[-1].updated_at
+
+    def task_state(self, project_id: int, task_id: int) -> TaskState | None:
+        """Return one task as it now stands.
+
+        Parameters
+        ----------
+        project_id, task_id : int
+            Which; the single-task address is avoided, since it may call the ML backend.
+
+        Returns
+        -------
+        TaskState or None
+            None when it was deleted.
+        """
+        one = {
+            "filter": "filter:tasks:id",
+            "operator": "equal",
+            "type": "Number",
+            "value": task_id,
+        }
+        return next(iter(self._states(project_id, one, 1)), None)
+
+    def set_predictions(
+        self, project_id: int, version: str, predictions: Sequence[TaskPrediction]
+    ) -> None:
+        """Set what is shown and in which order; both change at once, at the very end.
+
+        Repeatable. The version that was shown until now stays beside the new one, because a
+        reader may be looking at it; older ones are deleted.
+
+        Parameters
+        ----------
+        project_id : int
+            Where.
+        version : str
+            A name that was not used for other predictions.
+        predictions : sequence of TaskPrediction
+            One for every task that is open; a task without one is served last.
+
+        Raises
+        ------
+        LabelStudioError
+            If Label Studio dropped some of them; the old order then stays.
+        """
+        path = f"/api/projects/{project_id}/"
+        before = self._connection.ask("GET", path)["model_version"]
+        if before != version:
+            self._push_predictions(project_id, version, predictions)
+            self._connection.ask("PATCH", path, body={"model_version": version})
+        for old in self._versions(project_id).keys() - {version, before}:
+            self._delete_version(project_id, old)
+
+    def update_task_data(self, task_id: int, data: Mapping[str, Any]) -> None:
+        """Replace a task's data, for example when its image link expires.
+
+        Parameters
+        ----------
+        task_id : int
+            Which.
+        data : mapping
+            `tasks.task_data`, whole.
+        """
+        self._connection.ask("PATCH", f"/api/tasks/{task_id}/", body={"data": dict(data)})
+
+    def delete_tasks(self, project_id: int, task_ids: Sequence[int]) -> None:
+        """Delete tasks with their annotations; repeatable.
+
+        Parameters
+        ----------
+        project_id : int
+            Where.
+        task_ids : sequence of int
+            Which; unknown ones are fine.
+        """
+        if task_ids:
+            selected = {"all": False, "included": list(task_ids)}
+            self._connection.ask(
+                "POST",
+                "/api/dm/actions",
+                params={"id": "delete_tasks", "project": project_id},
+                body={"selectedItems": selected},
+                timeout_seconds=_BULK_TIMEOUT_SECONDS,
+            )
+
+    def stream_url(self, project_id: int) -> str:
+        """Return the link under which the reader gets one task after the other.
+
+        Parameters
+        ----------
+        project_id : int
+            The reader's project.
+
+        Returns
+        -------
+        str
+            For the browser.
+        """
+        tabs = self._connection.ask("GET", "/api/dm/views", params={"project": project_id})
+        tab = f"tab={tabs[0]['id']}&" if tabs else ""
+        return f"{self._connection.base_url}/projects/{project_id}/data?{tab}labeling=1"
+
+    def _push_predictions(
+        self, project_id: int, version: str, predictions: Sequence[TaskPrediction]
+    ) -> None:
+        if version in self._versions(project_id):  # of an attempt that broke off
+            self._delete_version(project_id, version)
+        body = [
+            {
+                "task": item.task_id,
+                "model_version": version,
+                "score": item.score,
+                "result": list(item.result),
+            }
+            for item in predictions
+        ]
+        answer = self._connection.ask(
+            "POST",
+            f"/api/projects/{project_id}/import/predictions",
+            body=body,
+            timeout_seconds=_BULK_TIMEOUT_SECONDS,
+        )
+        if answer["created"] != len(body):
+            raise LabelStudioError(
+                f"expected {len(body)} predictions to be stored, Label Studio kept "
+                f"{answer['created']}; do their labels stand on the project's reading form?"
+            )
+
+    def _versions(self, project_id: int) -> dict[str, int]:
+        path = f"/api/projects/{project_id}/model-versions/"
+        return dict(self._connection.ask("GET", path, params={"extended": "false"}))
+
+    def _delete_version(self, project_id: int, version: str) -> None:
+        self._connection.ask(
+            "DELETE",
+            f"/api/projects/{project_id}/model-versions/",
+            body={"model_version": version},
+            timeout_seconds=_BULK_TIMEOUT_SECONDS,
+        )
+
+    def _listed(self, project_id: int, include: str) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = []
+        params = {"project": project_id, "include": include, "page_size": _ID_PAGE}
+        for page in count(1):
+            answer = self._connection.ask("GET", "/api/tasks/", params={**params, "page": page})
+            rows += answer["tasks"]
+            if page * _ID_PAGE >= answer["total"]:
+                break
+        return rows
+
+    def _states(self, project_id: int, item: Mapping[str, Any], page_size: int) -> list[TaskState]:
+        query = {
+            "filters": {"conjunction": "and", "items": [item]},
+            "ordering": ["tasks:updated_at"],
+        }
+        answer = self._connection.ask(
+            "GET",
+            "/api/tasks/",
+            params={
+                "project": project_id,
+                "fields": "all",
+                "page_size": page_size,
+                "query": json.dumps(query),
+            },
+            timeout_seconds=_BULK_TIMEOUT_SECONDS,
+        )
+        return [tasks.task_state(task) for task in answer["tasks"]]
+
+
+def _after(edge: datetime) -> dict[str, str]:
+    # Label Studio wants fractions of a second and the letter Z, and fails without them.
+    value = edge.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return {
+        "filter": "filter:tasks:updated_at",
+        "operator": "greater_or_equal",
+        "type": "Datetime",
+        "value": value,
+    }

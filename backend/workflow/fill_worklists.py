@@ -1,0 +1,211 @@
+"""Choose what to read next, and who reads it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.domain.acquisition.arms import draw_arm
+from backend.domain.acquisition.assignment import Assignment, assign_readers
+from backend.domain.acquisition.batch import Candidate, Choice, choose_batch
+from backend.domain.acquisition.confidence import image_uncertainty
+from backend.domain.acquisition.rarity import finding_weights
+from backend.domain.findings import Finding
+from backend.domain.images import Image
+from backend.domain.predictions import Prediction
+from backend.domain.readings import Arm
+from backend.domain.worklists import EntryState, WorklistEntry
+from backend.store.unit_of_work import UnitOfWork
+
+_COUNTS_AS_POSITIVE = 0.5
+"""A cluster counts as a positive image of its finding from this `p_true` on."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRules:
+    """How the queue is filled.
+
+    Attributes
+    ----------
+    readers_per_image : int
+        Independent readings wanted of each image.
+    worklist_size : int
+        Open entries kept per reader.
+    random_share : float
+        Share of uniformly random images, in [0, 1].
+    unassisted_share : float
+        Share of readings without pre-annotation, in [0, 1].
+    seed : int
+        Of every random choice.
+    """
+
+    readers_per_image: int
+    worklist_size: int
+    random_share: float
+    unassisted_share: float
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Pool:
+    images: Mapping[str, Image]
+    predictions: Mapping[str, Prediction]
+    positive_images: NDArray[np.int64]
+    already: Mapping[str, set[str]]
+    wanted: Mapping[str, int]
+    open_slots: Mapping[str, int]
+    last_rank: int
+
+
+def fill_worklists(
+    store: UnitOfWork, rules: QueueRules, *, now: datetime, size: int | None = None
+) -> list[WorklistEntry]:
+    """Top up every reader's worklist with the images most worth reading.
+
+    Parameters
+    ----------
+    store : UnitOfWork
+        An open transaction.
+    rules : QueueRules
+        How.
+    now : datetime
+        The time; aware.
+    size : int or None
+        At most so many images; None for as many as the worklists have room for.
+
+    Returns
+    -------
+    list of WorklistEntry
+        The new entries, by rank.
+    """
+    pool = _gather(store, rules)
+
+    rng = np.random.default_rng([rules.seed, pool.last_rank])
+    room = _room(pool.open_slots, rules.readers_per_image)
+    choices = choose_batch(
+        _candidates(pool),
+        size=room if size is None else min(size, room),
+        random_share=rules.random_share,
+        rng=rng,
+    )
+    assignments = assign_readers(
+        choices,
+        open_slots=pool.open_slots,
+        already_read=pool.already,
+        readers_wanted=pool.wanted,
+    )
+    entries = _entries(choices, assignments, pool, rules)
+
+    store.worklists.add(entries, now=now)
+    return entries
+
+
+def _room(open_slots: Mapping[str, int], readers_per_image: int) -> int:
+    """Return how many images fit, each with as many readers as it wants."""
+    free = [slots for slots in open_slots.values() if slots > 0]
+    return ceil(sum(free) / min(readers_per_image, len(free))) if free else 0
+
+
+def _gather(store: UnitOfWork, rules: QueueRules) -> _Pool:
+    already = store.images.readers_by_image()
+    read = {image_id: len(readers) for image_id, readers in already.items()}
+    for entry in store.worklists.all():
+        readers = already.setdefault(entry.image_id, set())
+        if entry.state is EntryState.OPEN and entry.reader_id not in readers:
+            read[entry.image_id] = read.get(entry.image_id, 0) + 1
+        readers.add(entry.reader_id)
+    images = store.images.all()
+    champion = store.models.champion()
+    open_entries = {
+        project.reader_id: store.worklists.counts(project.reader_id)[EntryState.OPEN]
+        for project in store.readers.projects()
+    }
+    return _Pool(
+        images=images,
+        predictions=store.predictions.of_model(champion.name) if champion else {},
+        positive_images=_positive_images(store),
+        already=already,
+        wanted={image_id: rules.readers_per_image - read.get(image_id, 0) for image_id in images},
+        open_slots={
+            reader_id: max(0, rules.worklist_size - number)
+            for reader_id, number in open_entries.items()
+        },
+        last_rank=store.worklists.last_rank(),
+    )
+
+
+def _positive_images(store: UnitOfWork) -> NDArray[np.int64]:
+    positive = np.zeros(len(Finding), dtype=np.int64)
+    for _, consensus in store.consensus.current().values():
+        for finding in {
+            cluster.finding
+            for cluster in consensus.clusters
+            if cluster.p_true >= _COUNTS_AS_POSITIVE
+        }:
+            positive[finding] += 1
+    return positive
+
+
+def _candidates(pool: _Pool) -> list[Candidate]:
+    weights = finding_weights(pool.positive_images)
+    free = {reader_id for reader_id, slots in pool.open_slots.items() if slots > 0}
+    return [
+        _candidate(image, pool.predictions.get(image.id), weights)
+        for image in pool.images.values()
+        if pool.wanted[image.id] > 0 and free - pool.already.get(image.id, set())
+    ]
+
+
+def _candidate(
+    image: Image, prediction: Prediction | None, weights: NDArray[np.float64]
+) -> Candidate:
+    if prediction is None:
+        return Candidate(image.id, image.patient_key, uncertainty=None)
+    top = max(prediction.boxes, key=lambda box: box.score, default=None)
+    return Candidate(
+        image.id,
+        image.patient_key,
+        uncertainty=image_uncertainty(prediction.boxes, weights),
+        top_finding=top.finding if top else None,
+        top_score=top.score if top else None,
+    )
+
+
+def _entries(
+    choices: Sequence[Choice],
+    assignments: Sequence[Assignment],
+    pool: _Pool,
+    rules: QueueRules,
+) -> list[WorklistEntry]:
+    by_image = {choice.image_id: choice for choice in choices}
+    return [
+        _entry(by_image[assignment.image_id], assignment.reader_id, pool, rules)
+        for assignment in assignments
+    ]
+
+
+def _entry(choice: Choice, reader_id: str, pool: _Pool, rules: QueueRules) -> WorklistEntry:
+    prediction = pool.predictions.get(choice.image_id)
+    arm = draw_arm(
+        choice.image_id,
+        reader_id,
+        unassisted_share=rules.unassisted_share,
+        seed=rules.seed,
+    )
+    if prediction is None:
+        arm = Arm.UNASSISTED
+    return WorklistEntry(
+        image_id=choice.image_id,
+        reader_id=reader_id,
+        rank=pool.last_rank + choice.rank,
+        score=choice.score,
+        channel=choice.channel,
+        reason=choice.reason,
+        arm=arm,
+        model_version=prediction.model_version
+        if prediction is not None and arm is Arm.ASSISTED
+        else None,
+    )

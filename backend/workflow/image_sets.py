@@ -1,0 +1,172 @@
+"""The sources that images and readings can be imported from."""
+
+import re
+from pathlib import Path
+
+from backend.domain.skipped import Skipped
+from backend.formats import original_sizes, placement, vinbigdata_csv, yolo
+from backend.formats.names import EXPECTED_NAME, is_safe
+from backend.formats.original_sizes import SizePx
+from backend.formats.placement import PlacedReadings
+from backend.formats.radiographs import SUFFIXES
+from backend.workflow.register_images import ImageSet
+
+
+class NoImagesError(ValueError):
+    """There is nothing to import."""
+
+
+def from_folder(
+    folder: Path, *, keep_names: bool, patient_pattern: str | None
+) -> tuple[ImageSet, list[Skipped]]:
+    """Return every radiograph below a folder, without readings.
+
+    Parameters
+    ----------
+    folder : Path
+        Is searched at any depth.
+    keep_names : bool
+        Whether file names become image ids. Off, ids are made of the pixels, because names may
+        identify patients.
+    patient_pattern : str or None
+        Regular expression with one group that finds the patient in a file name; None when every
+        image is a patient of its own.
+
+    Returns
+    -------
+    tuple of ImageSet and list of Skipped
+        The images, and the files whose names cannot be kept.
+
+    Raises
+    ------
+    NoImagesError
+        If there is no radiograph.
+    """
+    paths = _radiographs(folder)
+    ids = {path: path.stem if keep_names else None for path in paths}
+    unsafe = [path for path, image_id in ids.items() if image_id and not is_safe(image_id)]
+    patients = {}
+    for path in paths:
+        found = re.search(patient_pattern, path.stem) if patient_pattern else None
+        if keep_names and found:
+            patients[path.stem] = found[1]
+    files = {path: image_id for path, image_id in ids.items() if path not in set(unsafe)}
+    skipped = [Skipped(str(path), f"its name cannot be an id; {EXPECTED_NAME}") for path in unsafe]
+    return ImageSet("images", files, patients), skipped
+
+
+def from_vinbigdata(
+    images: Path, labels: Path, sizes: Path | None
+) -> tuple[ImageSet, list[Skipped]]:
+    """Return the images and readings of a VinBigData table.
+
+    Parameters
+    ----------
+    images : Path
+        Folder of the image files, named by image id.
+    labels : Path
+        The table of readings, plain or gzipped.
+    sizes : Path or None
+        Table of the originals' sizes, where the images were resized and `labels` has no width
+        and height.
+
+    Returns
+    -------
+    tuple of ImageSet and list of Skipped
+        The images, and the rows and images that cannot be used.
+
+    Raises
+    ------
+    NoImagesError
+        If the folder holds no radiograph.
+    """
+    table = vinbigdata_csv.read_readings(labels)
+    sizes_table = original_sizes.read_sizes(sizes) if sizes else None
+    named = {path.stem: path for path in reversed(_radiographs(images))}
+    files, skipped = _safe_files(named)
+
+    def place(image_id: str, stored: SizePx) -> tuple[PlacedReadings, SizePx | None]:
+        original = original_sizes.original_size(
+            image_id, labels=table.sizes, sizes=sizes_table.sizes if sizes_table else {}
+        )
+        placed = placement.place_readings(
+            image_id, table.readings.get(image_id, {}), original=original, stored=stored
+        )
+        return placed, original
+
+    missing = [
+        Skipped(f"{len(readings)} reading(s) of {image_id}", f"no image of that name in {images}")
+        for image_id, readings in table.readings.items()
+        if image_id not in named
+    ]
+    reported = [*table.skipped, *(sizes_table.skipped if sizes_table else ()), *skipped, *missing]
+    return ImageSet("vinbigdata", files, place_readings=place), reported
+
+
+def from_yolo(folder: Path, *, reader_id: str) -> tuple[ImageSet, list[Skipped]]:
+    """Return the images and labels of a YOLO dataset.
+
+    Parameters
+    ----------
+    folder : Path
+        With labels/<image id>.txt, and the images in images/ or beside.
+    reader_id : str
+        Who the labels are attributed to, because YOLO files name nobody.
+
+    Returns
+    -------
+    tuple of ImageSet and list of Skipped
+        The images, and the lines and files that cannot be used.
+
+    Raises
+    ------
+    NoImagesError
+        If the folder holds no radiograph.
+    """
+    labels = yolo.read_labels(folder)
+    named = yolo.find_images(folder)
+    if not named:
+        raise NoImagesError(_nothing_in(folder))
+    files, skipped = _safe_files(named)
+
+    def place(image_id: str, stored: SizePx) -> tuple[PlacedReadings, SizePx | None]:
+        boxes = labels.boxes.get(image_id)
+        marks = tuple(
+            yolo.to_pixels(box, width_px=stored.width_px, height_px=stored.height_px)
+            for box in boxes or ()
+        )
+        readings = {} if boxes is None else {reader_id: marks}
+        return PlacedReadings(readings, (), is_size_assumed=False), None
+
+    missing = [
+        Skipped(f"labels of {image_id}", f"no image of that name in {folder}")
+        for image_id in labels.boxes
+        if image_id not in named
+    ]
+    return (
+        ImageSet("yolo", files, place_readings=place),
+        [*labels.skipped, *skipped, *missing],
+    )
+
+
+def _radiographs(folder: Path) -> list[Path]:
+    found = folder.rglob("*") if folder.is_dir() else ()
+    paths = sorted(path for path in found if path.suffix.lower() in SUFFIXES and path.is_file())
+    if not paths:
+        raise NoImagesError(_nothing_in(folder))
+    return paths
+
+
+def _nothing_in(folder: Path) -> str:
+    return f"no image in {folder}; expected files ending in {', '.join(sorted(SUFFIXES))}"
+
+
+def _safe_files(named: dict[str, Path]) -> tuple[dict[Path, str | None], list[Skipped]]:
+    files: dict[Path, str | None] = {}
+    skipped = []
+    for image_id, path in named.items():
+        if is_safe(image_id):
+            files[path] = image_id
+        else:
+            skipped.append(Skipped(str(path), f"its name cannot be an id; {EXPECTED_NAME}"))
+    return files, skipped

@@ -1,0 +1,110 @@
+"""HTTP server of Label Studio's ML protocol."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+
+import httpx2
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from backend.settings import Settings
+from ml_backend import protocol
+from ml_backend.front_door import FrontDoor, password
+from ml_backend.image_source import ImageSource
+from ml_backend.live_model import LiveModel
+from ml_backend.metrics import Metrics
+from ml_backend.pre_annotate import PreAnnotator
+from ml_backend.protocol import Answer
+
+_LARGEST_EVENT_BYTES = 1024 * 1024
+
+
+def create_app(
+    settings: Settings, live_model: LiveModel, *, transport: httpx2.BaseTransport | None = None
+) -> FastAPI:
+    """Return the server.
+
+    `/predict` works in a thread of its own, so `/health` and `/setup`, which Label Studio asks
+    on every page load and waits one and three seconds for, answer meanwhile.
+
+    Parameters
+    ----------
+    settings : Settings
+        Secrets, and where images may come from.
+    live_model : LiveModel
+        What serves.
+    transport : httpx2.BaseTransport or None
+        How images are fetched; the network when None.
+
+    Returns
+    -------
+    FastAPI
+        The application.
+    """
+    metrics = Metrics()
+    source = ImageSource((settings.backend_url, settings.label_studio_url), transport=transport)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        source.close()
+
+    app = FastAPI(title="Overread ML backend", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.add_middleware(FrontDoor, secret=password(settings), metrics=metrics)
+    _answer_small_questions(app, live_model, metrics)
+    _answer_predict(app, live_model, PreAnnotator(source, metrics))
+    _answer_events(app)
+    return app
+
+
+def _answer_small_questions(app: FastAPI, live_model: LiveModel, metrics: Metrics) -> None:
+    @app.get("/health")
+    async def health() -> protocol.HealthAnswer:
+        return protocol.HealthAnswer(model_version=live_model.model_version)
+
+    @app.post("/setup")
+    async def setup() -> protocol.SetupAnswer:
+        return protocol.SetupAnswer(model_version=live_model.model_version)
+
+    @app.get("/versions")
+    async def versions() -> protocol.VersionsAnswer:
+        return protocol.VersionsAnswer(versions=[live_model.model_version])
+
+    @app.get("/metrics")
+    async def figures() -> Response:
+        text = metrics.as_text(live_model.model_version)
+        return Response(text, media_type=CONTENT_TYPE_LATEST)
+
+
+def _answer_predict(app: FastAPI, live_model: LiveModel, annotator: PreAnnotator) -> None:
+    @app.post("/predict")
+    def predict(asked: protocol.PredictRequest) -> dict[str, list[Answer]]:
+        if asked.is_interactive:
+            empty = protocol.nothing_to_suggest(live_model.model_version)
+            return {"results": [empty for _ in asked.tasks]}
+        return {"results": annotator.answer(asked.tasks, live_model.current())}
+
+
+def _answer_events(app: FastAPI) -> None:
+    @app.post("/webhook")
+    async def webhook(request: Request) -> Response:
+        if await _action(request) == "START_TRAINING":
+            return JSONResponse(protocol.TrainingAnswer().model_dump())
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
+async def _action(request: Request) -> str | None:
+    # Anybody may knock here, so no more is read than an event can be long.
+    received = bytearray()
+    async for chunk in request.stream():
+        received += chunk
+        if len(received) > _LARGEST_EVENT_BYTES:
+            return None
+    try:
+        event = json.loads(received)
+    except ValueError:
+        return None
+    return event.get("action") if isinstance(event, dict) else None

@@ -1,0 +1,28 @@
+"""How much more a rare finding is worth."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend.domain.acquisition.rarity import InvalidCountsError, finding_weights
+
+counts = st.lists(st.integers(0, 100_000), min_size=14, max_size=14).map(np.array)
+
+
+class TestFindingWeights:
+    def test_are_one_before_anything_was_read(self) -> None:
+        assert finding_weights(np.zeros(14, dtype=int)).tolist() == [1.0] * 14
+
+    @given(counts)
+    def test_fall_as_a_finding_becomes_more_frequent(self, images: np.ndarray) -> None:
+        weights = finding_weights(images)
+
+        assert (np.diff(weights[np.argsort(images)]) <= 0.0).all()
+        assert weights.min() >= 0.5
+        assert weights.max() <= 4.0
+
+    @pytest.mark.parametrize("images", [np.zeros(13, dtype=int), np.full(14, -1)])
+    def test_refuses_counts_that_are_none(self, images: np.ndarray) -> None:
+        with pytest.raises(InvalidCountsError, match="expected 14 counts"):
+            finding_weights(images)

@@ -1,0 +1,1 @@
+"""From several readings to one answer."""
