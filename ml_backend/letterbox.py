@@ -54,7 +54,7 @@ class Letterbox:
         """
         offset = np.array([self.left_px, self.top_px] * 2)
         limit = np.array([self.width_px, self.height_px] * 2)
-        return np.clip((boxes - offset) / self.scale, 0, limit).astype(np.float64)
+        return np.asarray(np.clip((boxes - offset) / self.scale, 0, limit), dtype=np.float64)
 
 
 def resize(image: Radiograph, longest_px: int) -> Radiograph:

@@ -169,7 +169,7 @@ def suppress_duplicates(
 
     kept = torchvision.ops.batched_nms(boxes, scores, findings, iou)
     rank_within = torch.zeros_like(kept)
-    for each in findings.unique():
+    for each in range(len(per_finding)):
         same = findings[kept] == each
         rank_within[same] = torch.arange(int(same.sum()), device=kept.device)
     kept = kept[rank_within < _BOXES_PER_FINDING]

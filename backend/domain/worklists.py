@@ -69,3 +69,16 @@ class WorklistEntry:
     state: EntryState = EntryState.OPEN
     task_id: int | None = None
     id: int | None = None
+
+    @property
+    def key(self) -> int:
+        """The key in the store of a saved entry.
+
+        Raises
+        ------
+        ValueError
+            If the entry is not saved yet.
+        """
+        if self.id is None:
+            raise ValueError(f"the entry of {self.image_id} for {self.reader_id} is not saved yet")
+        return self.id

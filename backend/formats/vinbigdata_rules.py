@@ -73,7 +73,7 @@ def _naming_rules(rows: pd.DataFrame) -> list[_Rule]:
 def _no_finding_rules(rows: pd.DataFrame) -> list[_Rule]:
     edges = rows[list(EDGES)]
     is_normal = rows["class_id"] == NO_FINDING_CLASS_ID
-    is_placeless = edges.isna().all(axis=1) | (edges == _PLACELESS).all(axis=1)
+    is_placeless = edges.isna().all(axis=1) | (edges == np.array(_PLACELESS)).all(axis=1)
     reading = rows["image_id"] + "/" + rows["rad_id"]
     has_boxes = reading.isin(reading[~is_normal])
     return [

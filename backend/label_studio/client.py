@@ -5,15 +5,13 @@ only then. Tasks, predictions and annotations go over plain HTTP: the SDK reads 
 types of another edition and repeats failed POSTs, which would double tasks.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from itertools import count
 from typing import TYPE_CHECKING, Any, Self
 
-from backend.label_studio import tasks
+from backend.label_studio import predictions, task_lists, tasks
 from backend.label_studio.connection import (
     Connection,
     LabelStudioError,
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
     from label_studio_sdk import LabelStudio
 
 _IMPORT_BATCH = 1000
-_ID_PAGE = 1000
 _STATE_PAGE = 100
 _BULK_TIMEOUT_SECONDS = 600.0
 _LATE_COMMITS = timedelta(minutes=1)
@@ -90,7 +87,7 @@ class LabelStudioClient:
         from label_studio_sdk import LabelStudio  # noqa: PLC0415 - takes seconds
 
         here = self._connection
-        return LabelStudio(
+        return LabelStudio(  # type: ignore[no-untyped-call] # its constructor is untyped
             base_url=here.base_url,
             api_key=here.token,
             timeout=here.timeout_seconds,
@@ -144,7 +141,7 @@ class LabelStudioClient:
         dict of int to int
             Task by worklist entry; the oldest task where an entry has several.
         """
-        rows = self._listed(project_id, "id,data")
+        rows = task_lists.rows(self._connection, project_id, "id,data")
         ours = [row for row in rows if row["data"].get("overread") == tasks.TASK_FORMAT]
         return {int(row["data"]["entry"]): int(row["id"]) for row in reversed(ours)}
 
@@ -161,7 +158,7 @@ class LabelStudioClient:
         set of int
             Keys.
         """
-        return {int(row["id"]) for row in self._listed(project_id, "id")}
+        return {int(row["id"]) for row in task_lists.rows(self._connection, project_id, "id")}
 
     def changed_tasks(self, project_id: int, since: datetime | None) -> Iterator[TaskState]:
         """Yield the tasks on which something was made, changed, skipped or deleted.
@@ -182,7 +179,7 @@ class LabelStudioClient:
         edge = since - _LATE_COMMITS if since else _BEGINNING
         size, seen = _STATE_PAGE, set[tuple[int, datetime]]()
         while True:
-            page = self._states(project_id, _after(edge), size)
+            page = task_lists.changed_since(self._connection, project_id, edge, size)
             for state in page:
                 if (state.task_id, state.updated_at) not in seen:
                     seen.add((state.task_id, state.updated_at))
@@ -206,16 +203,10 @@ class LabelStudioClient:
         TaskState or None
             None when it was deleted.
         """
-        one = {
-            "filter": "filter:tasks:id",
-            "operator": "equal",
-            "type": "Number",
-            "value": task_id,
-        }
-        return next(iter(self._states(project_id, one, 1)), None)
+        return task_lists.one(self._connection, project_id, task_id)
 
     def set_predictions(
-        self, project_id: int, version: str, predictions: Sequence[TaskPrediction]
+        self, project_id: int, version: str, shown: Sequence[TaskPrediction]
     ) -> None:
         """Set what is shown and in which order; both change at once, at the very end.
 
@@ -228,7 +219,7 @@ class LabelStudioClient:
             Where.
         version : str
             A name that was not used for other predictions.
-        predictions : sequence of TaskPrediction
+        shown : sequence of TaskPrediction
             One for every task that is open; a task without one is served last.
 
         Raises
@@ -236,13 +227,7 @@ class LabelStudioClient:
         LabelStudioError
             If Label Studio dropped some of them; the old order then stays.
         """
-        path = f"/api/projects/{project_id}/"
-        before = self._connection.ask("GET", path)["model_version"]
-        if before != version:
-            self._push_predictions(project_id, version, predictions)
-            self._connection.ask("PATCH", path, body={"model_version": version})
-        for old in self._versions(project_id).keys() - {version, before}:
-            self._delete_version(project_id, old)
+        predictions.replace(self._connection, project_id, version, shown)
 
     def update_task_data(self, task_id: int, data: Mapping[str, Any]) -> None:
         """Replace a task's data, for example when its image link expires.
@@ -292,80 +277,3 @@ class LabelStudioClient:
         tabs = self._connection.ask("GET", "/api/dm/views", params={"project": project_id})
         tab = f"tab={tabs[0]['id']}&" if tabs else ""
         return f"{self._connection.base_url}/projects/{project_id}/data?{tab}labeling=1"
-
-    def _push_predictions(
-        self, project_id: int, version: str, predictions: Sequence[TaskPrediction]
-    ) -> None:
-        if version in self._versions(project_id):  # of an attempt that broke off
-            self._delete_version(project_id, version)
-        body = [
-            {
-                "task": item.task_id,
-                "model_version": version,
-                "score": item.score,
-                "result": list(item.result),
-            }
-            for item in predictions
-        ]
-        answer = self._connection.ask(
-            "POST",
-            f"/api/projects/{project_id}/import/predictions",
-            body=body,
-            timeout_seconds=_BULK_TIMEOUT_SECONDS,
-        )
-        if answer["created"] != len(body):
-            raise LabelStudioError(
-                f"expected {len(body)} predictions to be stored, Label Studio kept "
-                f"{answer['created']}; do their labels stand on the project's reading form?"
-            )
-
-    def _versions(self, project_id: int) -> dict[str, int]:
-        path = f"/api/projects/{project_id}/model-versions/"
-        return dict(self._connection.ask("GET", path, params={"extended": "false"}))
-
-    def _delete_version(self, project_id: int, version: str) -> None:
-        self._connection.ask(
-            "DELETE",
-            f"/api/projects/{project_id}/model-versions/",
-            body={"model_version": version},
-            timeout_seconds=_BULK_TIMEOUT_SECONDS,
-        )
-
-    def _listed(self, project_id: int, include: str) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = []
-        params = {"project": project_id, "include": include, "page_size": _ID_PAGE}
-        for page in count(1):
-            answer = self._connection.ask("GET", "/api/tasks/", params={**params, "page": page})
-            rows += answer["tasks"]
-            if page * _ID_PAGE >= answer["total"]:
-                break
-        return rows
-
-    def _states(self, project_id: int, item: Mapping[str, Any], page_size: int) -> list[TaskState]:
-        query = {
-            "filters": {"conjunction": "and", "items": [item]},
-            "ordering": ["tasks:updated_at"],
-        }
-        answer = self._connection.ask(
-            "GET",
-            "/api/tasks/",
-            params={
-                "project": project_id,
-                "fields": "all",
-                "page_size": page_size,
-                "query": json.dumps(query),
-            },
-            timeout_seconds=_BULK_TIMEOUT_SECONDS,
-        )
-        return [tasks.task_state(task) for task in answer["tasks"]]
-
-
-def _after(edge: datetime) -> dict[str, str]:
-    # Label Studio wants fractions of a second and the letter Z, and fails without them.
-    value = edge.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    return {
-        "filter": "filter:tasks:updated_at",
-        "operator": "greater_or_equal",
-        "type": "Datetime",
-        "value": value,
-    }

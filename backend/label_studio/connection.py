@@ -44,9 +44,9 @@ def error_of_status(asked: str, status: int | None, said: object) -> LabelStudio
     told = f"Label Studio answered {status} to {asked}: {str(said)[:_SHOWN_CHARACTERS]}"
     if status in {401, 403}:
         return LabelStudioRefusedError(
-            f"{told}. Check that the secret key is the one with which the reader was added (adding "
-            "the reader again renews the organisation's token) and that Label Studio runs with "
-            "LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN=true"
+            f"{told}. Check that OVERREAD_SECRET_KEY is the one with which the reader was added "
+            "(adding the reader again renews the organisation's token) and that Label Studio "
+            "runs with LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN=true"
         )
     if status == httpx2.codes.NOT_FOUND:
         return LabelStudioMissingError(

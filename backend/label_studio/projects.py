@@ -147,15 +147,15 @@ def _ensure_project(sdk: "LabelStudio", wanted: ReadingProject) -> int:
         "maximum_annotations": 1,
         "enable_empty_annotation": False,
         "sampling": "Uncertainty sampling",
-        "skip_queue": "REQUEUE_FOR_ME",
+        "skip_queue": "REQUEUE_FOR_OTHERS",
         "show_collab_predictions": True,
     }
-    same_title = [
-        row.id for row in sdk.projects.list(title=wanted.title) if row.title == wanted.title
+    same_title: list[int] = [
+        project.id for project in sdk.projects.list() if project.title == wanted.title
     ]
     if not same_title:
-        return int(sdk.projects.create(title=wanted.title, **settings).id)
-    project_id = int(min(same_title))
+        return int(sdk.projects.create(title=wanted.title, **settings).id or 0)
+    project_id = min(same_title)
     found = sdk.projects.get(project_id)
     # Only what differs: Label Studio recalculates every task when some of these are touched.
     changes = {name: value for name, value in settings.items() if getattr(found, name) != value}

@@ -15,7 +15,7 @@ class UnknownReaderError(LookupError):
 
 
 @dataclass(frozen=True, slots=True)
-class ReadingProject:
+class ReaderProject:
     """A reader's own organisation and project in Label Studio.
 
     Attributes
@@ -73,12 +73,12 @@ class Readers:
         """
         return list(self._session.scalars(select(ReaderRow.id).order_by(ReaderRow.id)))
 
-    def add_project(self, project: ReadingProject) -> None:
+    def add_project(self, project: ReaderProject) -> None:
         """Give a reader a project, or replace the one that is gone.
 
         Parameters
         ----------
-        project : ReadingProject
+        project : ReaderProject
             The reader is known.
         """
         self._session.merge(
@@ -92,12 +92,12 @@ class Readers:
         )
         self._session.flush()
 
-    def projects(self) -> list[ReadingProject]:
+    def projects(self) -> list[ReaderProject]:
         """Return the projects of active readers.
 
         Returns
         -------
-        list of ReadingProject
+        list of ReaderProject
             By reader; imported readers have none.
         """
         query = (
@@ -108,7 +108,7 @@ class Readers:
         )
         return [_project(row) for row in self._session.scalars(query)]
 
-    def project_of(self, reader_id: str) -> ReadingProject:
+    def project_of(self, reader_id: str) -> ReaderProject:
         """Return the project of one reader.
 
         Parameters
@@ -118,7 +118,7 @@ class Readers:
 
         Returns
         -------
-        ReadingProject
+        ReaderProject
             The project.
 
         Raises
@@ -151,8 +151,8 @@ class Readers:
         )
 
 
-def _project(row: ReadingProjectRow) -> ReadingProject:
-    return ReadingProject(
+def _project(row: ReadingProjectRow) -> ReaderProject:
+    return ReaderProject(
         reader_id=row.reader_id,
         email=row.email,
         organisation_id=row.organisation_id,

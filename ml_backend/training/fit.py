@@ -103,7 +103,7 @@ def fit(
     if not base_weights.is_file():
         raise BaseWeightsMissingError(f"{base_weights} is no file; give a checkpoint of YOLO")
     run = folder / "run"
-    best, checkpoint = run / "weights" / "best.pt", run / "resume.pt"
+    best, checkpoint = run / "best.pt", run / "resume.pt"
     key = {**asdict(recipe), "base_weights": str(base_weights.absolute())}
     if not _is_kept_run_of(run, key):
         _start_run(run, key)
@@ -112,9 +112,8 @@ def fit(
 
     trainer = _trainer(folder, base_weights, recipe, choose_device(device), checkpoint)
     _report_progress(trainer, on_epoch)
-    trainer.add_callback("on_model_save", lambda _: _keep(trainer.last, checkpoint))
+    trainer.add_callback("on_model_save", lambda at: _keep(at, best, checkpoint))
     trainer.train()
-    (run / "finished").touch()
     return best
 
 
@@ -191,8 +190,16 @@ def _start_run(run: Path, key: Mapping[str, object]) -> None:
     (run / "recipe.json").write_text(json.dumps(key))
 
 
-def _keep(last: Path, checkpoint: Path) -> None:
-    # ultralytics writes `last.pt` in place; a copy that is renamed survives being killed.
-    copy = checkpoint.with_suffix(".partial")
-    shutil.copyfile(last, copy)
-    copy.replace(checkpoint)
+def _keep(trainer: Any, best: Path, checkpoint: Path) -> None:  # noqa: ANN401 - no types
+    # ultralytics writes its files in place; copies that are renamed survive being killed.
+    if trainer.best_fitness == trainer.fitness:
+        _copy(trainer.best, best)
+    _copy(trainer.last, checkpoint)
+    if trainer.epoch + 1 >= trainer.epochs:
+        (best.parent / "finished").touch()
+
+
+def _copy(source: Path, target: Path) -> None:
+    partial = target.with_suffix(".partial")
+    shutil.copyfile(source, partial)
+    partial.replace(target)

@@ -73,10 +73,11 @@ def find_lesions(readings: Sequence[Reading]) -> tuple[Lesion, ...]:
     lesions. Equal overlaps are taken in the order of the boxes' coordinates, so the result
     depends neither on the order of readings and boxes nor on the readers' names.
     """
-    geometry.check_boxes(geometry.stack([box.box for one in readings for box in one.boxes]))
+    drawn = [box for reading in readings for box in reading.boxes]
+    geometry.check_boxes(geometry.stack([box.box for box in drawn]))
     return tuple(
         Lesion(finding=finding, marks=marks)
-        for finding in Finding
+        for finding in sorted({box.finding for box in drawn})
         for marks in _groups(_marks_by_place(readings, finding))
     )
 

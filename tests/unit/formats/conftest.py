@@ -1,72 +1,13 @@
 """A small dataset version on real files."""
 
-from datetime import UTC, datetime
-from io import BytesIO
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image as Picture
-from PIL.PngImagePlugin import PngInfo
 
-from backend.domain.boxes import Box
-from backend.domain.consensus.clusters import Cluster, ClusterState, Supporter
-from backend.domain.dataset import DatasetImage, DatasetVersion, content_sha256
+from backend.domain.dataset import DatasetVersion
 from backend.domain.findings import Finding
-from backend.domain.images import Image, Split
-from backend.formats import radiographs
-
-READERS = ("R1", "R2", "R3")
-
-
-def cluster(finding: Finding, *edges: float, supporters: tuple[str, ...] = READERS) -> Cluster:
-    return Cluster(
-        finding=finding,
-        box=Box(*edges),
-        score=len(supporters) / 3,
-        p_true=0.75,
-        state=ClusterState.UNANIMOUS if supporters == READERS else ClusterState.MAJORITY,
-        supporters=tuple(Supporter(reader_id) for reader_id in supporters),
-    )
-
-
-def encoded(image_format: str, *, seed: int, note: str = "") -> bytes:
-    pixels = np.random.default_rng(seed).integers(0, 256, size=(60, 80), dtype=np.uint8)
-    buffer = BytesIO()
-    extra = PngInfo()
-    if note:
-        extra.add_text("PatientName", note)
-    options = {"pnginfo": extra} if image_format == "PNG" else {}
-    Picture.fromarray(pixels).save(buffer, format=image_format, **options)
-    return buffer.getvalue()
-
-
-def member(
-    path: Path, *, patient: str, split: Split, clusters: tuple[Cluster, ...] = ()
-) -> DatasetImage:
-    file = radiographs.read_file(path)
-    image = Image(
-        id=path.stem,
-        source="test",
-        uri=str(path),
-        sha256=file.sha256,
-        pixel_hash=file.pixel_hash,
-        width_px=file.width_px,
-        height_px=file.height_px,
-        patient_key=patient,
-        split=split,
-    )
-    return DatasetImage(image=image, clusters=clusters, readers=READERS)
-
-
-def version(*members: DatasetImage) -> DatasetVersion:
-    return DatasetVersion(
-        name="d1",
-        sha256=content_sha256(members),
-        consensus_method="wbf-1",
-        created_at=datetime(2026, 1, 2, tzinfo=UTC),
-        images=members,
-    )
+from backend.domain.images import Split
+from tests.unit.formats.samples import cluster, encoded, member, version
 
 
 @pytest.fixture

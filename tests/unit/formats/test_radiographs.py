@@ -123,7 +123,9 @@ class TestDecode:
         with pytest.raises(UnreadableImageError, match="finite"):
             radiographs.decode(encoded(Picture.fromarray(values), "TIFF"))
 
-    @given(st.binary(max_size=200), st.sampled_from([b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM"]))
+    @given(
+        st.binary(max_size=200), st.sampled_from([b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM"])
+    )
     def test_never_fails_otherwise(self, tail: bytes, magic: bytes) -> None:
         with pytest.raises(UnreadableImageError):
             radiographs.decode(magic + tail)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from backend.domain.acquisition.confidence import (
     InvalidScoreError,
@@ -80,6 +81,6 @@ class TestImageUncertainty:
             pytest.param(np.full(14, -1.0), id="negative"),
         ],
     )
-    def test_refuses_weights_that_are_none(self, weights: np.ndarray) -> None:
+    def test_refuses_weights_that_are_none(self, weights: NDArray[np.float64]) -> None:
         with pytest.raises(InvalidWeightsError, match="expected 14"):
             image_uncertainty([], weights)

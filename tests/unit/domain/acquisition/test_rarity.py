@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from backend.domain.acquisition.rarity import InvalidCountsError, finding_weights
 
@@ -15,7 +16,7 @@ class TestFindingWeights:
         assert finding_weights(np.zeros(14, dtype=int)).tolist() == [1.0] * 14
 
     @given(counts)
-    def test_fall_as_a_finding_becomes_more_frequent(self, images: np.ndarray) -> None:
+    def test_fall_as_a_finding_becomes_more_frequent(self, images: NDArray[np.int64]) -> None:
         weights = finding_weights(images)
 
         assert (np.diff(weights[np.argsort(images)]) <= 0.0).all()
@@ -23,6 +24,6 @@ class TestFindingWeights:
         assert weights.max() <= 4.0
 
     @pytest.mark.parametrize("images", [np.zeros(13, dtype=int), np.full(14, -1)])
-    def test_refuses_counts_that_are_none(self, images: np.ndarray) -> None:
+    def test_refuses_counts_that_are_none(self, images: NDArray[np.int64]) -> None:
         with pytest.raises(InvalidCountsError, match="expected 14 counts"):
             finding_weights(images)

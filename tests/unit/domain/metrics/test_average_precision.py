@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
 
 from backend.domain.boxes import Box, MalformedBoxError, pairwise_iou, stack
 from backend.domain.findings import Finding
@@ -20,6 +18,10 @@ from backend.domain.metrics.average_precision import (
     mean_average_precision,
 )
 from backend.domain.predictions import PredictedBox
+
+# Come without type stubs.
+coco_data = pytest.importorskip("pycocotools.coco")
+coco_metric = pytest.importorskip("pycocotools.cocoeval")
 
 ILD, NODULE = Finding.ILD, Finding.NODULE_MASS
 Truths = dict[str, list[tuple[Finding, Box]]]
@@ -238,7 +240,7 @@ def coco_map(truths: Truths, predictions: Predictions) -> float:
         for one in boxes
     ]
     with contextlib.redirect_stdout(io.StringIO()):
-        coco = COCO()
+        coco = coco_data.COCO()
         coco.dataset = {
             "info": {},
             "images": [{"id": number} for number in numbers.values()],
@@ -246,7 +248,7 @@ def coco_map(truths: Truths, predictions: Predictions) -> float:
             "annotations": [one | {"id": key} for key, one in enumerate(annotations, start=1)],
         }
         coco.createIndex()
-        evaluation = COCOeval(coco, coco.loadRes(detections), "bbox")
+        evaluation = coco_metric.COCOeval(coco, coco.loadRes(detections), "bbox")
         evaluation.params.iouThrs = np.array([0.4])
         evaluation.params.recThrs = np.linspace(0, 1, 8001)
         evaluation.evaluate()

@@ -1,0 +1,174 @@
+"""Give readers what they need: a Label Studio organisation, a project, a log-in."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from backend.formats.names import EXPECTED_NAME, is_safe
+from backend.label_studio import projects, provision
+from backend.label_studio.client import LabelStudioClient
+from backend.label_studio.connection import LabelStudioError
+from backend.store.accounts import Account
+from backend.store.readers import ReaderProject
+from backend.store.records import AuditEvent
+from backend.store.unit_of_work import Store
+
+
+class ReaderNameError(ValueError):
+    """A reader's name cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewReader:
+    """A reader to add, or to bring back to the wanted state.
+
+    Attributes
+    ----------
+    reader_id : str
+        Pseudonym.
+    email : str
+        What the reader logs in with.
+    password : str
+        For the log-in; an existing reader's is replaced.
+    password_hash : str
+        The same, hashed for the backend's own sign-in.
+    service_token : str
+        40 characters; how the system acts in the reader's organisation.
+    """
+
+    reader_id: str
+    email: str
+    password: str = field(repr=False)
+    password_hash: str = field(repr=False)
+    service_token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingRoom:
+    """How Label Studio is set up for every reader.
+
+    Attributes
+    ----------
+    command : Path
+        The `label-studio` executable.
+    environment : mapping of str to str
+        Its environment, naming its database.
+    form : str
+        The reading form, as XML.
+    webhook_url, webhook_secret : str
+        Where Label Studio reports to, and how it proves itself.
+    ml_backend : MlBackend
+        How Label Studio reaches the ML backend.
+    open_client : callable
+        Opens a client of a reader's organisation, by reader id.
+    """
+
+    command: Path
+    environment: Mapping[str, str] = field(repr=False)
+    form: str = field(repr=False)
+    webhook_url: str
+    webhook_secret: str = field(repr=False)
+    ml_backend: projects.MlBackend
+    open_client: Callable[[str], LabelStudioClient]
+
+
+@dataclass(frozen=True, slots=True)
+class AddedReader:
+    """A reader who can start.
+
+    Attributes
+    ----------
+    project : ReaderProject
+        Where the reader works.
+    stream_url : str
+        Opens the worklist.
+    problem : str or None
+        What did not work; reading is possible nevertheless.
+    """
+
+    project: ReaderProject
+    stream_url: str
+    problem: str | None
+
+
+def add_readers(
+    store: Store, room: ReadingRoom, readers: Sequence[NewReader], *, now: datetime
+) -> list[AddedReader]:
+    """Add readers; repeatable.
+
+    Parameters
+    ----------
+    store : Store
+        The database.
+    room : ReadingRoom
+        How Label Studio is set up.
+    readers : sequence of NewReader
+        Whom to add.
+    now : datetime
+        The time; aware.
+
+    Returns
+    -------
+    list of AddedReader
+        In the order given.
+
+    Raises
+    ------
+    ReaderNameError
+        If a name could not be part of a file name or link.
+    """
+    for reader in readers:
+        if not is_safe(reader.reader_id):
+            raise ReaderNameError(f"{reader.reader_id!r} cannot name a reader; {EXPECTED_NAME}")
+
+    provisioned = provision.provision_readers(
+        room.command, room.environment, [_account(reader) for reader in readers]
+    )
+    added = [
+        _equip(room, reader, home.organisation_id)
+        for reader, home in zip(readers, provisioned, strict=True)
+    ]
+
+    with store.transaction() as unit:
+        unit.readers.ensure([reader.reader_id for reader in readers], now=now)
+        for reader, result in zip(readers, added, strict=True):
+            unit.readers.add_project(result.project)
+            unit.accounts.put(
+                Account(reader.email, "reader", reader.reader_id, reader.password_hash), now=now
+            )
+            unit.records.note(
+                AuditEvent(now, "system", "add reader", f"reader:{reader.reader_id}", {})
+            )
+    return added
+
+
+def _account(reader: NewReader) -> provision.ReaderAccount:
+    return provision.ReaderAccount(
+        reader_id=reader.reader_id,
+        email=reader.email,
+        password=reader.password,
+        service_token=reader.service_token,
+        reset_password=True,
+    )
+
+
+def _equip(room: ReadingRoom, reader: NewReader, organisation_id: int) -> AddedReader:
+    problem = None
+    with room.open_client(reader.reader_id) as client:
+        project_id = projects.ensure_reading_project(
+            client,
+            projects.ReadingProject(
+                title=f"Worklist of {reader.reader_id}"[:50],
+                config_xml=room.form,
+                webhook_url=room.webhook_url,
+                webhook_secret=room.webhook_secret,
+            ),
+        )
+        try:
+            projects.connect_ml_backend(client, project_id, room.ml_backend)
+        except LabelStudioError as error:
+            problem = str(error)
+        stream_url = client.stream_url(project_id)
+    project = ReaderProject(reader.reader_id, reader.email, organisation_id, project_id)
+    return AddedReader(project, stream_url, problem)

@@ -1,0 +1,145 @@
+"""Bring the open worklist entries into Label Studio, in their order."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from backend.domain.images import Image
+from backend.domain.predictions import Prediction
+from backend.domain.worklists import EntryState, WorklistEntry
+from backend.label_studio import regions, tasks
+from backend.label_studio.client import LabelStudioClient
+from backend.store.readers import ReaderProject
+from backend.store.unit_of_work import Store, UnitOfWork
+from backend.workflow.label_studio_desk import LabelStudioDesk
+
+_REFRESH_IN_LAST_SHARE = 3
+"""Links are renewed in the last third of their life."""
+
+
+@dataclass(frozen=True, slots=True)
+class PushReport:
+    """What was brought into a reader's project.
+
+    Attributes
+    ----------
+    tasks : int
+        Tasks that were made.
+    adopted : int
+        Tasks that an earlier, interrupted push had made.
+    links_renewed : int
+        Tasks that got a fresh image link.
+    """
+
+    tasks: int
+    adopted: int
+    links_renewed: int
+
+
+def push_worklist(
+    store: Store, desk: LabelStudioDesk, project: ReaderProject, *, now: datetime
+) -> PushReport:
+    """Make a task of every open entry of one reader, show what is to be shown, set the order.
+
+    Repeatable: what is in Label Studio already is not made again, also when an earlier push was
+    cut off between Label Studio's answer and our record of it.
+
+    Parameters
+    ----------
+    store : Store
+        The database.
+    desk : LabelStudioDesk
+        How to reach Label Studio.
+    project : ReaderProject
+        The reader's.
+    now : datetime
+        The time; aware.
+
+    Returns
+    -------
+    PushReport
+        What was done.
+    """
+    expires_at = now + desk.link_life
+    with store.snapshot() as unit:
+        entries = unit.worklists.all(reader_id=project.reader_id, state=EntryState.OPEN)
+        images = unit.images.all(entry.image_id for entry in entries)
+        shown = {entry.id: _shown(unit, entry) for entry in entries}
+        ageing = unit.worklists.with_link_expiring(
+            project.reader_id, now + desk.link_life / _REFRESH_IN_LAST_SHARE
+        )
+
+    with desk.open_client(project.reader_id) as client:
+        missing = [entry for entry in entries if entry.task_id is None]
+        adopted = _adopt(client, project, missing)
+        fresh = [entry for entry in missing if entry.id not in adopted]
+        made = client.import_tasks(
+            project.project_id, [_data(entry, desk, expires_at) for entry in fresh]
+        )
+        new = {entry.key: task_id for entry, task_id in zip(fresh, made, strict=True)}
+        with store.transaction() as unit:
+            unit.worklists.record_tasks(
+                [*new.items(), *adopted.items()], link_expires_at=expires_at
+            )
+        task_of = {entry.key: entry.task_id for entry in entries} | new | adopted
+        _set_order(client, project, entries, task_of, images, shown)
+        for entry in ageing:
+            client.update_task_data(entry.task_id or 0, _data(entry, desk, expires_at))
+    with store.transaction() as unit:
+        unit.worklists.record_tasks(
+            [(entry.key, entry.task_id or 0) for entry in ageing], link_expires_at=expires_at
+        )
+    return PushReport(tasks=len(new), adopted=len(adopted), links_renewed=len(ageing))
+
+
+def _shown(unit: UnitOfWork, entry: WorklistEntry) -> Prediction | None:
+    if entry.model_version is None:
+        return None
+    return unit.predictions.of_model(entry.model_version, [entry.image_id])[entry.image_id]
+
+
+def _adopt(
+    client: LabelStudioClient, project: ReaderProject, missing: Sequence[WorklistEntry]
+) -> dict[int, int]:
+    if not missing:
+        return {}
+    known = client.known_entries(project.project_id)
+    return {entry.key: known[entry.key] for entry in missing if entry.key in known}
+
+
+def _data(entry: WorklistEntry, desk: LabelStudioDesk, expires_at: datetime) -> dict[str, object]:
+    return tasks.task_data(
+        entry=entry.key,
+        image_id=entry.image_id,
+        image_url=desk.image_link(entry.image_id, expires_at=expires_at),
+        arm=entry.arm,
+    )
+
+
+def _set_order(
+    client: LabelStudioClient,
+    project: ReaderProject,
+    entries: Sequence[WorklistEntry],
+    task_of: dict[int, int | None],
+    images: dict[str, Image],
+    shown: dict[int | None, Prediction | None],
+) -> None:
+    if not entries:
+        return
+    predictions = []
+    for rank, entry in enumerate(entries):
+        image, prediction = images[entry.image_id], shown[entry.id]
+        predictions.append(
+            tasks.prediction_of_entry(
+                task_id=task_of[entry.key] or 0,
+                rank=rank,
+                arm=entry.arm,
+                result=regions.result_of_prediction(
+                    prediction.boxes if prediction else (), image.width_px, image.height_px
+                ),
+            )
+        )
+    content = ",".join(f"{entry.id}:{entry.model_version}" for entry in entries)
+    version = f"worklist-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
+    client.set_predictions(project.project_id, version, predictions)

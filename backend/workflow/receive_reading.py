@@ -1,0 +1,163 @@
+"""Take what a reader did in Label Studio into the store."""
+
+from dataclasses import replace
+from datetime import datetime
+from enum import StrEnum
+
+from backend.domain.images import Image
+from backend.domain.predictions import PredictedBox
+from backend.domain.readings import Reading
+from backend.domain.worklists import EntryState, WorklistEntry
+from backend.label_studio import regions, results
+from backend.label_studio.tasks import AnnotationState, TaskState
+from backend.store.readings import KeptReading, Receipt
+from backend.store.records import AuditEvent
+from backend.store.unit_of_work import UnitOfWork
+
+
+class Received(StrEnum):
+    """What a task held that the store did not know."""
+
+    NEW = "new"
+    REVISED = "revised"
+    QUARANTINED = "quarantined"
+    SKIPPED = "skipped"
+    WITHDRAWN = "withdrawn"
+    UNCHANGED = "unchanged"
+    FOREIGN = "foreign"
+
+
+def receive_reading(
+    store: UnitOfWork, task: TaskState, reader_id: str, *, now: datetime
+) -> Received:
+    """Bring the store to what a task holds now.
+
+    Receiving the same state twice, or an old state after a new one, changes nothing. What the
+    reader changed or deleted becomes a further revision; what cannot be understood is kept in
+    quarantine with the reason.
+
+    Parameters
+    ----------
+    store : UnitOfWork
+        An open transaction.
+    task : TaskState
+        As Label Studio has it.
+    reader_id : str
+        Whose project it is in.
+    now : datetime
+        The time; aware.
+
+    Returns
+    -------
+    Received
+        What was new.
+    """
+    entry = None if task.entry is None else store.worklists.get(task.entry)
+    image = None if entry is None else store.images.get(entry.image_id)
+    if entry is None or image is None or entry.reader_id != reader_id:
+        return Received.FOREIGN
+    current = store.readings.current(entry.image_id, reader_id, entry.round)
+    standing = [item for item in task.annotations if not item.was_cancelled]
+
+    if not standing:
+        return _without_annotation(store, task, entry, current, now)
+    newest = max(standing, key=lambda item: (item.updated_at, item.id))
+    if _is_known(current, newest):
+        return Received.UNCHANGED
+    reading, receipt = _read(store, entry, image, newest, now)
+
+    revision = store.readings.revise(reading, receipt)
+    store.worklists.set_state(entry.key, EntryState.READ, now=now)
+    _note(store, entry, "read" if revision == 1 else "revise", now, receipt.reason)
+    if receipt.state == "quarantined":
+        return Received.QUARANTINED
+    return Received.NEW if revision == 1 else Received.REVISED
+
+
+def _without_annotation(
+    store: UnitOfWork,
+    task: TaskState,
+    entry: WorklistEntry,
+    current: KeptReading | None,
+    now: datetime,
+) -> Received:
+    state = EntryState.SKIPPED if task.annotations else EntryState.OPEN
+    stands = (
+        current is not None
+        and current.receipt.annotation_id is not None
+        and current.receipt.state != "withdrawn"
+    )
+    if current is not None and stands:
+        if (current.receipt.annotation_updated_at or task.updated_at) > task.updated_at:
+            return Received.UNCHANGED
+        receipt = replace(
+            current.receipt,
+            received_at=now,
+            state="withdrawn",
+            reason="the reader deleted the annotation in Label Studio",
+        )
+        store.readings.revise(current.reading, receipt)
+        store.worklists.set_state(entry.key, state, now=now)
+        _note(store, entry, "withdraw", now, receipt.reason)
+        return Received.WITHDRAWN
+    if entry.state is EntryState.OPEN and state is EntryState.SKIPPED:
+        store.worklists.set_state(entry.key, state, now=now)
+        _note(store, entry, "skip", now, None)
+        return Received.SKIPPED
+    return Received.UNCHANGED
+
+
+def _is_known(current: KeptReading | None, newest: AnnotationState) -> bool:
+    if current is None or current.receipt.state == "withdrawn":
+        return False
+    known_at = current.receipt.annotation_updated_at
+    return known_at is not None and known_at >= newest.updated_at
+
+
+def _read(
+    store: UnitOfWork,
+    entry: WorklistEntry,
+    image: Image,
+    annotation: AnnotationState,
+    now: datetime,
+) -> tuple[Reading, Receipt]:
+    receipt = Receipt(
+        received_at=now,
+        annotation_id=annotation.id,
+        annotation_updated_at=annotation.updated_at,
+    )
+    reading = Reading(
+        image_id=entry.image_id,
+        reader_id=entry.reader_id,
+        boxes=(),
+        read_at=annotation.updated_at,
+        round=entry.round,
+        arm=entry.arm,
+        model_version=entry.model_version,
+        lead_time_seconds=annotation.lead_time_seconds,
+    )
+    try:
+        result = results.boxes_from_result(
+            annotation.result, _shown(store, entry), image.width_px, image.height_px
+        )
+    except results.UnusableResultError as error:
+        return reading, replace(receipt, state="quarantined", reason=str(error))
+    reading = replace(reading, boxes=result.boxes, deleted=result.deleted)
+    if result.contradiction:
+        receipt = replace(receipt, state="quarantined", reason=result.contradiction)
+    return reading, receipt
+
+
+def _shown(store: UnitOfWork, entry: WorklistEntry) -> dict[str, PredictedBox]:
+    if entry.model_version is None:
+        return {}
+    prediction = store.predictions.of_model(entry.model_version, [entry.image_id])
+    return regions.shown_regions(prediction[entry.image_id].boxes)
+
+
+def _note(
+    store: UnitOfWork, entry: WorklistEntry, action: str, now: datetime, reason: str | None
+) -> None:
+    store.records.note(
+        AuditEvent(now, entry.reader_id, action, f"image:{entry.image_id}", {"reason": reason})
+    )
