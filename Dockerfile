@@ -36,7 +36,7 @@ RUN uv venv /opt/overread \
 
 
 FROM dependencies AS backend-environment
-COPY README.md LICENSE ./
+COPY README.md LICENSE constraints-label-studio.txt ./
 COPY annotation_configs annotation_configs
 COPY migrations migrations
 COPY backend backend
@@ -47,7 +47,7 @@ RUN uv pip install --python /opt/overread --no-deps .
 FROM dependencies AS ml-backend-environment
 RUN uv pip install --python /opt/overread --constraints constraints.txt \
         --requirements pyproject.toml --extra ml
-COPY README.md LICENSE ./
+COPY README.md LICENSE constraints-label-studio.txt ./
 COPY annotation_configs annotation_configs
 COPY migrations migrations
 COPY backend backend
@@ -91,16 +91,13 @@ CMD ["serve"]
 FROM backend AS provision
 COPY --from=label-studio /opt/label-studio /opt/label-studio
 COPY --from=label-studio /usr/local/bin/label-studio-on-postgres /usr/local/bin/
-ENV OVERREAD_LABEL_STUDIO_COMMAND=/usr/local/bin/label-studio-on-postgres
 CMD ["doctor"]
 
 
 FROM python AS ml-backend
 COPY --from=ml-backend-environment /opt/overread /opt/overread
 ENV PATH=/opt/overread/bin:$PATH \
-    MPLCONFIGDIR=/tmp/matplotlib \
-    YOLO_AUTOINSTALL=False \
-    YOLO_CONFIG_DIR=/tmp/ultralytics
+    MPLCONFIGDIR=/tmp/matplotlib
 USER 10001:10001
 WORKDIR /var/lib/overread
 EXPOSE 9090

@@ -6,6 +6,7 @@ Each field is read from ``OVERREAD_<NAME>`` or, for secrets in containers, from 
 
 import hashlib
 import hmac
+import os
 import secrets
 from functools import cached_property
 from pathlib import Path
@@ -132,3 +133,19 @@ class Settings(BaseSettings):
         """
         digest = hmac.new(self._root_secret, purpose.encode(), hashlib.sha256)
         return digest.hexdigest()[:40]
+
+    def as_environment(self) -> dict[str, str]:
+        """Return the environment in which another process of this program has these settings.
+
+        Returns
+        -------
+        dict of str to str
+            The present environment with every setting in it; secrets only where they came from
+            the environment.
+        """
+        own = {
+            f"OVERREAD_{name.upper()}": str(value)
+            for name, value in self.model_dump().items()
+            if value is not None and not isinstance(value, SecretStr)
+        }
+        return {**os.environ, **own}  # noqa: TID251 - this is the module that reads it

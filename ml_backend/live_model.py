@@ -1,7 +1,6 @@
 """Which model version serves, and how the next one takes over."""
 
 import hashlib
-from collections.abc import Callable
 from pathlib import Path
 
 from backend.domain.models import ModelVersion
@@ -56,23 +55,6 @@ class LiveModel:
             What serves next.
         """
         self._detector = new
-
-    def serve(self, model: ModelVersion, load: Callable[[Path, str], Detector]) -> None:
-        """Verify and load the weights of a model version, then swap; the old one serves meanwhile.
-
-        Parameters
-        ----------
-        model : ModelVersion
-            What to serve.
-        load : callable
-            Makes a detector of verified weights and the model version's name.
-
-        Raises
-        ------
-        WeightsTamperedError
-            If the file is not the registered one; the old model goes on serving.
-        """
-        self.swap(load(verified_weights(model), model.name))
 
 
 def verified_weights(model: ModelVersion) -> Path:

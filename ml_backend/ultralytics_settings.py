@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,10 @@ _TRACKERS = ("clearml", "comet", "dvc", "mlflow", "raytune", "tensorboard", "wan
 # ultralytics reads its switches from the environment while it is imported and offers no other
 # door; nothing of ours is configured here, so these are not settings of the project.
 _environ = os.environ  # noqa: TID251
+
+
+class UltralyticsImportedTooEarlyError(RuntimeError):
+    """Somebody imported ultralytics past this module, with its telemetry on."""
 
 
 @cache
@@ -32,7 +37,16 @@ def import_ultralytics() -> Any:  # noqa: ANN401 - the package ships no types
     -------
     module
         The package.
+
+    Raises
+    ------
+    UltralyticsImportedTooEarlyError
+        If it was already imported elsewhere, so that the switches come too late.
     """
+    if "ultralytics" in sys.modules:
+        raise UltralyticsImportedTooEarlyError(
+            "import ultralytics through ml_backend.ultralytics_settings only"
+        )
     _environ.setdefault("YOLO_OFFLINE", "True")
     _environ.update(
         YOLO_AUTOINSTALL="False",

@@ -79,19 +79,22 @@ def running_label_studio(folder: Path) -> Iterator[LabelStudioServer]:
 
 def _wait_until_up(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
     deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            break
-        # A taken port makes Label Studio take another one, and say so: then this is not ours.
-        if b"is in use" in log.read_bytes():
-            break
-        try:
-            if httpx2.get(f"{url}/health", timeout=2, trust_env=False).is_success:
+    with httpx2.Client(base_url=url, timeout=2, trust_env=False) as client:
+        while time.monotonic() < deadline and process.poll() is None:
+            # A taken port makes Label Studio take another one, and say so: that is not ours.
+            if b"is in use" in log.read_bytes():
+                break
+            if _is_up(client):
                 return
-        except httpx2.HTTPError:
-            pass
-        time.sleep(0.5)
+            time.sleep(0.5)
     raise RuntimeError(f"Label Studio did not come up at {url}:\n{log.read_text()[-2000:]}")
+
+
+def _is_up(client: httpx2.Client) -> bool:
+    try:
+        return client.get("/health").is_success
+    except httpx2.HTTPError:
+        return False
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -106,9 +106,9 @@ def content_sha256(images: Sequence[DatasetImage]) -> str:
             "boxes": sorted(
                 [
                     int(cluster.finding),
-                    *(round(edge, 2) for edge in cluster.box),
-                    round(cluster.score, 6),
-                    round(cluster.p_true, 6),
+                    *(round(float(edge), 2) for edge in cluster.box),
+                    round(float(cluster.score), 6),
+                    round(float(cluster.p_true), 6),
                     cluster.state,
                     ";".join(supporter.reader_id for supporter in cluster.supporters),
                 ]

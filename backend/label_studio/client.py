@@ -21,6 +21,7 @@ from backend.label_studio.connection import (
 from backend.label_studio.tasks import TaskPrediction, TaskState
 
 if TYPE_CHECKING:
+    import httpx
     from label_studio_sdk import LabelStudio
 
 _IMPORT_BATCH = 1000
@@ -51,6 +52,8 @@ class LabelStudioClient:
     def close(self) -> None:
         """Close the connections."""
         self._connection.http.close()
+        if "_sdk_http" in vars(self):
+            self._sdk_http.close()
 
     def __enter__(self) -> Self:
         return self
@@ -72,7 +75,7 @@ class LabelStudioClient:
         LabelStudio
             It repeats nothing.
         """
-        import httpx  # noqa: PLC0415 - the SDK's own, and seconds to import
+        import httpx  # noqa: PLC0415 - the SDK's own
         from label_studio_sdk.core.api_error import ApiError  # noqa: PLC0415
 
         try:
@@ -86,13 +89,18 @@ class LabelStudioClient:
     def _sdk(self) -> "LabelStudio":
         from label_studio_sdk import LabelStudio  # noqa: PLC0415 - takes seconds
 
-        here = self._connection
         return LabelStudio(  # type: ignore[no-untyped-call] # its constructor is untyped
-            base_url=here.base_url,
-            api_key=here.token,
-            timeout=here.timeout_seconds,
+            base_url=self._connection.base_url,
+            api_key=self._connection.token,
+            httpx_client=self._sdk_http,
             max_retries=0,
         )
+
+    @cached_property
+    def _sdk_http(self) -> "httpx.Client":
+        import httpx  # noqa: PLC0415 - the SDK's own
+
+        return httpx.Client(timeout=self._connection.timeout_seconds, trust_env=False)
 
     def import_tasks(self, project_id: int, data: Sequence[Mapping[str, Any]]) -> list[int]:
         """Make tasks.
@@ -210,8 +218,8 @@ class LabelStudioClient:
     ) -> None:
         """Set what is shown and in which order; both change at once, at the very end.
 
-        Repeatable. The version that was shown until now stays beside the new one, because a
-        reader may be looking at it; older ones are deleted.
+        Repeatable. Versions that were shown within the last hours stay beside the new one,
+        because a reader may have one open; older ones are deleted.
 
         Parameters
         ----------

@@ -1,11 +1,14 @@
 """Replace what a project shows, and thereby the order in which it is served."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
 
 from backend.label_studio.connection import Connection, LabelStudioError
 from backend.label_studio.tasks import TaskPrediction
 
 _TIMEOUT_SECONDS = 600.0
+_KEPT = timedelta(hours=8)
 
 
 def replace(
@@ -13,8 +16,8 @@ def replace(
 ) -> None:
     """Push predictions under a new version, switch to it, delete what nobody sees any more.
 
-    The version that was shown until now stays: a reader may have it open, and Label Studio
-    refuses a submission whose prediction is gone.
+    Versions that were shown within the last hours stay: a reader may have one open, and Label
+    Studio refuses a submission whose prediction is gone.
 
     Parameters
     ----------
@@ -37,14 +40,15 @@ def replace(
     if shown and before != version:
         _push(connection, project_id, version, shown)
         connection.ask("PATCH", path, body={"model_version": version})
-    for old in _versions(connection, project_id) - {version, before}:
+    for old in _outdated(_versions(connection, project_id)):
         _delete(connection, project_id, old)
 
 
 def _push(
     connection: Connection, project_id: int, version: str, shown: Sequence[TaskPrediction]
 ) -> None:
-    if version in _versions(connection, project_id):  # left by an attempt that broke off
+    known = [name for name, _ in _versions(connection, project_id)]
+    if version in known:  # left by an attempt that broke off
         _delete(connection, project_id, version)
     body = [
         {
@@ -64,10 +68,22 @@ def _push(
         )
 
 
-def _versions(connection: Connection, project_id: int) -> set[str]:
+def _versions(connection: Connection, project_id: int) -> list[tuple[str, datetime]]:
     path = f"/api/projects/{project_id}/model-versions/"
     answer = connection.ask("GET", path, params={"extended": "true"})
-    return {row["model_version"] for row in answer["static"]}
+    rows = [
+        (str(row["model_version"]), datetime.fromisoformat(row["latest"]))
+        for row in answer["static"]
+    ]
+    return sorted(rows, key=lambda row: row[1])
+
+
+def _outdated(versions: Sequence[tuple[str, datetime]]) -> list[str]:
+    # A version was shown until the next one was pushed. By Label Studio's clock alone.
+    if not versions:
+        return []
+    shown_since = versions[-1][1] - _KEPT
+    return [name for (name, _), (_, ended) in pairwise(versions) if ended < shown_since]
 
 
 def _delete(connection: Connection, project_id: int, version: str) -> None:

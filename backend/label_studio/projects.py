@@ -1,5 +1,6 @@
 """A reader's project: made, configured and connected without anybody clicking."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -150,9 +151,8 @@ def _ensure_project(sdk: "LabelStudio", wanted: ReadingProject) -> int:
         "skip_queue": "REQUEUE_FOR_OTHERS",
         "show_collab_predictions": True,
     }
-    same_title: list[int] = [
-        project.id for project in sdk.projects.list() if project.title == wanted.title
-    ]
+    projects: Iterable[Any] = sdk.projects.list()
+    same_title: list[int] = [row.id for row in projects if row.title == wanted.title]
     if not same_title:
         return int(sdk.projects.create(title=wanted.title, **settings).id or 0)
     project_id = min(same_title)

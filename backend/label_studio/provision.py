@@ -3,7 +3,9 @@
 Community shows a user the projects of their own organisation only. Its API cannot make a second
 organisation; `label-studio shell` can, beside a running server. Some addresses of the API still
 answer across organisations, so every user also gets a revoked membership of every other
-organisation, which closes them.
+organisation, which closes them. What stays open: a reader who moves their own account into
+another organisation by a request of their own sees part of it, and loses their own work list at
+once; provisioning again puts the account back.
 
 The program that the shell runs is fixed text; what varies, passwords among it, goes
 to its standard input as JSON and so never onto a command line, into a file or into a log.
@@ -199,7 +201,7 @@ def server_command(command: Path, host: str, port: int) -> list[str]:
     list of str
         Command and arguments.
     """
-    start = [str(command), "start", "--no-browser", "--quiet-mode"]
+    start = [str(command), "start", "--no-browser"]
     return [*start, "--internal-host", host, "--port", str(port)]
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from backend.store.tables import AccountRow
@@ -47,7 +47,7 @@ class Accounts:
         self._session = session
 
     def put(self, account: Account, *, now: datetime) -> None:
-        """Add an account or replace the one of the same name.
+        """Add an account, or replace the one of the same name or of the same reader.
 
         Parameters
         ----------
@@ -56,6 +56,12 @@ class Accounts:
         now : datetime
             The time; aware.
         """
+        if account.reader_id is not None:
+            self._session.execute(
+                delete(AccountRow).where(
+                    AccountRow.reader_id == account.reader_id, AccountRow.name != account.name
+                )
+            )
         self._session.merge(
             AccountRow(
                 name=account.name,

@@ -12,13 +12,7 @@ from backend.domain.dataset import DatasetImage, DatasetVersion
 from backend.domain.images import Split
 from backend.store.consensus import ConsensusAnswers
 from backend.store.images import Images
-from backend.store.tables import (
-    ConsensusReadingRow,
-    DatasetImageRow,
-    DatasetVersionRow,
-    ReadingRow,
-    ReleaseRow,
-)
+from backend.store.tables import DatasetImageRow, DatasetVersionRow, ReleaseRow
 
 
 class UnknownDatasetVersionError(LookupError):
@@ -116,18 +110,17 @@ class Datasets:
             )
         )
         self._session.flush()
-        self._session.execute(
-            insert(DatasetImageRow),
-            [
-                {
-                    "dataset_version": version.name,
-                    "image_id": member.image.id,
-                    "consensus_id": consensus_keys[member.image.id],
-                    "split": member.split,
-                }
-                for member in version.images
-            ],
-        )
+        rows = [
+            {
+                "dataset_version": version.name,
+                "image_id": member.image.id,
+                "consensus_id": consensus_keys[member.image.id],
+                "split": member.split,
+            }
+            for member in version.images
+        ]
+        if rows:
+            self._session.connection().execute(insert(DatasetImageRow), rows)
 
     def latest_name(self) -> str | None:
         """Return the newest dataset version.
@@ -138,7 +131,13 @@ class Datasets:
             Its name; None before the first.
         """
         return self._session.scalar(
-            select(DatasetVersionRow.name).order_by(DatasetVersionRow.created_at.desc()).limit(1)
+            select(DatasetVersionRow.name)
+            .order_by(
+                DatasetVersionRow.created_at.desc(),
+                func.length(DatasetVersionRow.name).desc(),  # d10 after d9
+                DatasetVersionRow.name.desc(),
+            )
+            .limit(1)
         )
 
     def get(self, name: str) -> DatasetVersion:
@@ -168,8 +167,8 @@ class Datasets:
             .order_by(DatasetImageRow.image_id)
         ).all()
         keys = select(DatasetImageRow.consensus_id).where(DatasetImageRow.dataset_version == name)
-        answers = ConsensusAnswers(self._session).by_key(keys)
-        readers = self._readers(name)
+        consensus = ConsensusAnswers(self._session)
+        answers, readers = consensus.by_key(keys), consensus.readers(keys)
         images = Images(self._session).all(member.image_id for member in members)
         return DatasetVersion(
             name=row.name,
@@ -180,7 +179,7 @@ class Datasets:
                 DatasetImage(
                     image=replace(images[member.image_id], split=Split(member.split)),
                     clusters=_released(answers[member.consensus_id], row.p_true_from),
-                    readers=tuple(sorted(readers[member.consensus_id])),
+                    readers=readers[member.consensus_id],
                 )
                 for member in members
             ),
@@ -227,20 +226,6 @@ class Datasets:
             )
             for row in rows
         ]
-
-    def _readers(self, name: str) -> dict[int, set[str]]:
-        query = (
-            select(ConsensusReadingRow.consensus_id, ReadingRow.reader_id)
-            .join(ReadingRow, ReadingRow.id == ConsensusReadingRow.reading_id)
-            .join(
-                DatasetImageRow, DatasetImageRow.consensus_id == ConsensusReadingRow.consensus_id
-            )
-            .where(DatasetImageRow.dataset_version == name)
-        )
-        found: dict[int, set[str]] = {}
-        for consensus_id, reader_id in self._session.execute(query):
-            found.setdefault(consensus_id, set()).add(reader_id)
-        return found
 
 
 def _released(consensus: Consensus, p_true_from: float) -> tuple[Cluster, ...]:

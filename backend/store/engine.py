@@ -9,6 +9,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 _BUSY_TIMEOUT_MS = 30_000
+_WRITERS_LOCK = 0x6F76_6572  # any number that every process of ours agrees on
 
 
 class DatabaseUrlError(ValueError):
@@ -26,7 +27,8 @@ def open_engine(url: str) -> Engine:
     Returns
     -------
     Engine
-        With foreign keys on and, for SQLite, write-ahead logging and a 30 s wait for locks.
+        One transaction writes at a time, on both kinds of database; the next one waits up to
+        30 s for it. SQLite has foreign keys on and writes ahead into a log.
 
     Raises
     ------
@@ -42,7 +44,9 @@ def open_engine(url: str) -> Engine:
         ) from error
     backend = parsed.get_backend_name()
     if backend == "postgresql":
-        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        engine = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        event.listen(engine, "begin", _begin_postgresql)
+        return engine
     if backend != "sqlite":
         raise DatabaseUrlError(f"{backend} is not supported; use sqlite or postgresql")
     if parsed.database:
@@ -64,18 +68,22 @@ def snapshot_of(engine: Engine) -> Engine:
     Returns
     -------
     Engine
-        Its transactions take no write lock.
+        Its transactions take no write lock, and all their questions are answered as of the
+        first one.
     """
-    return engine.execution_options(overread_snapshot=True)
+    snapshot = engine.execution_options(overread_snapshot=True)
+    if engine.dialect.name == "postgresql":
+        return snapshot.execution_options(isolation_level="REPEATABLE READ")
+    return snapshot
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     assert isinstance(connection, SqliteConnection)  # noqa: S101 - narrows the driver's type
     connection.isolation_level = None  # SQLAlchemy's events begin transactions, not the driver
     for pragma in (
+        f"busy_timeout={_BUSY_TIMEOUT_MS}",
         "journal_mode=WAL",
         "foreign_keys=ON",
-        f"busy_timeout={_BUSY_TIMEOUT_MS}",
         "synchronous=NORMAL",
     ):
         connection.execute(f"PRAGMA {pragma}")
@@ -84,5 +92,17 @@ def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None
 def _begin_sqlite(connection: Connection) -> None:
     # A deferred transaction that reads first and writes later fails at once, without waiting,
     # when another one wrote in between; taking the write lock first makes it wait its turn.
-    snapshot = connection.get_execution_options().get("overread_snapshot", False)
-    connection.exec_driver_sql("BEGIN" if snapshot else "BEGIN IMMEDIATE")
+    connection.exec_driver_sql("BEGIN" if _is_snapshot(connection) else "BEGIN IMMEDIATE")
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    # The same rule as on SQLite. Without it two processes that look and then add (the same
+    # reading, lease or worklist entry) would break a constraint, and two readings that arrive
+    # together would each reach a consensus without the other. Transactions are short.
+    if not _is_snapshot(connection):
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_BUSY_TIMEOUT_MS}")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITERS_LOCK})")
+
+
+def _is_snapshot(connection: Connection) -> bool:
+    return bool(connection.get_execution_options().get("overread_snapshot", False))

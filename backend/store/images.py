@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import bindparam, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from backend.domain.images import Image, Split
+from backend.store.membership import is_among
 from backend.store.tables import ImageRow, ReadingRow
 
 
@@ -66,19 +67,34 @@ class Images:
         dict of str to Image
             Ordered by id; unknown ids are missing.
         """
-        rows = self._session.scalars(select(ImageRow).order_by(ImageRow.id))
-        wanted = None if image_ids is None else set(image_ids)
-        return {row.id: _image(row) for row in rows if wanted is None or row.id in wanted}
+        query = select(ImageRow).order_by(ImageRow.id)
+        if image_ids is not None:
+            query = query.where(is_among(ImageRow.id, image_ids))
+        return {row.id: _image(row) for row in self._session.scalars(query)}
 
-    def ids_by_pixel_hash(self) -> dict[str, str]:
-        """Return the id of every registered picture.
+    def like(self, image_ids: Iterable[str], pixel_hashes: Iterable[str]) -> list[Image]:
+        """Return the images that have one of these ids, or show one of these pictures.
+
+        Parameters
+        ----------
+        image_ids : iterable of str
+            Ids, registered or not.
+        pixel_hashes : iterable of str
+            Pixel hashes, registered or not.
 
         Returns
         -------
-        dict of str to str
-            Pixel hash to image id.
+        list of Image
+            By id.
         """
-        return dict(self._session.execute(select(ImageRow.pixel_hash, ImageRow.id)).tuples().all())
+        query = (
+            select(ImageRow)
+            .where(
+                or_(is_among(ImageRow.id, image_ids), is_among(ImageRow.pixel_hash, pixel_hashes))
+            )
+            .order_by(ImageRow.id)
+        )
+        return [_image(row) for row in self._session.scalars(query)]
 
     def move(self, image_id: str, *, uri: str, sha256: str) -> None:
         """Remember that the same pixels now lie elsewhere.
@@ -104,11 +120,13 @@ class Images:
         splits : iterable of (str, Split)
             Image ids that have no split yet.
         """
-        for image_id, split in splits:
-            self._session.execute(
+        rows = [{"image": image_id, "allotted": split} for image_id, split in splits]
+        if rows:
+            self._session.connection().execute(
                 update(ImageRow)
-                .where(ImageRow.id == image_id, ImageRow.split.is_(None))
-                .values(split=split)
+                .where(ImageRow.id == bindparam("image"), ImageRow.split.is_(None))
+                .values(split=bindparam("allotted")),
+                rows,
             )
 
     def count(self) -> int:

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from backend.domain.models import ModelState, ModelVersion
@@ -63,7 +64,10 @@ class Models:
         str
             "m1", "m2" and so on.
         """
-        return f"m{(self._session.scalar(select(func.count(ModelVersionRow.name))) or 0) + 1}"
+        taken = set(self._session.scalars(select(ModelVersionRow.name)))
+        return next(
+            name for number in count(len(taken) + 1) if (name := f"m{number}") not in taken
+        )
 
     def add(self, model: ModelVersion) -> None:
         """Register a model version.
@@ -149,7 +153,7 @@ class Models:
         row = self._session.scalar(
             select(ModelVersionRow)
             .where(ModelVersionRow.state == ModelState.RETIRED)
-            .order_by(ModelVersionRow.promoted_at.desc())
+            .order_by(ModelVersionRow.promoted_at.desc(), ModelVersionRow.created_at.desc())
             .limit(1)
         )
         return None if row is None else _model(row)
@@ -163,7 +167,13 @@ class Models:
             Which.
         now : datetime
             The time; aware.
+
+        Raises
+        ------
+        UnknownModelVersionError
+            If there is none of that name.
         """
+        self.get(name)
         self._session.execute(
             update(ModelVersionRow)
             .where(ModelVersionRow.state == ModelState.CHAMPION, ModelVersionRow.name != name)
@@ -237,6 +247,20 @@ class Models:
             update(TrainingRunRow)
             .where(TrainingRunRow.id == run_id)
             .values(state=state, outcome=outcome, model_version=model_version, ended_at=now)
+        )
+
+    def fail_interrupted_runs(self, *, now: datetime) -> None:
+        """Record that runs which still count as running were cut off.
+
+        Parameters
+        ----------
+        now : datetime
+            The time; aware. Nobody else trains: the caller holds the lease.
+        """
+        self._session.execute(
+            update(TrainingRunRow)
+            .where(TrainingRunRow.state == "running")
+            .values(state="failed", outcome="interrupted", ended_at=now)
         )
 
     def runs(self) -> list[TrainingRun]:

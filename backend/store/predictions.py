@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from backend.domain.boxes import Box
 from backend.domain.findings import Finding
 from backend.domain.predictions import PredictedBox, Prediction
+from backend.store.membership import is_among
 from backend.store.tables import PredictedBoxRow, PredictionRow
 
 
@@ -36,7 +37,8 @@ class Predictions:
         """
         if not predictions:
             return
-        ids = self._session.scalars(
+        connection = self._session.connection()  # many rows: several times faster than as objects
+        ids = connection.scalars(
             insert(PredictionRow).returning(PredictionRow.id, sort_by_parameter_order=True),
             [
                 {
@@ -58,7 +60,7 @@ class Predictions:
             for box in prediction.boxes
         ]
         if boxes:
-            self._session.execute(insert(PredictedBoxRow), boxes)
+            connection.execute(insert(PredictedBoxRow), boxes)
 
     def of_model(
         self, model_version: str, image_ids: Iterable[str] | None = None
@@ -75,17 +77,17 @@ class Predictions:
         Returns
         -------
         dict of str to Prediction
-            By image id; images without a prediction are missing.
+            Ordered by image id; images without a prediction are missing.
         """
         chosen = select(PredictionRow.id, PredictionRow.image_id).where(
             PredictionRow.model_version == model_version
         )
         if image_ids is not None:
-            chosen = chosen.where(PredictionRow.image_id.in_(sorted(set(image_ids))))
-        images = dict(self._session.execute(chosen).tuples().all())
+            chosen = chosen.where(is_among(PredictionRow.image_id, image_ids))
+        images = dict(self._session.execute(chosen.order_by(PredictionRow.image_id)).all())
         boxes: dict[int, list[PredictedBox]] = {prediction_id: [] for prediction_id in images}
         ids = chosen.with_only_columns(PredictionRow.id)
-        for row in self._session.scalars(
+        for row in self._session.connection().execute(
             select(PredictedBoxRow)
             .where(PredictedBoxRow.prediction_id.in_(ids))
             .order_by(PredictedBoxRow.id)

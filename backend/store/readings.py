@@ -1,57 +1,24 @@
 """Save and find readings, revision by revision."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
+from typing import Any
 
-from sqlalchemy import Select, func, insert, select, update
+from sqlalchemy import Row, Select, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from backend.domain.boxes import Box
-from backend.domain.findings import Finding
-from backend.domain.readings import Arm, Certainty, Origin, ReadBox, Reading
+from backend.domain.readings import Reading
+from backend.store.membership import is_among
+from backend.store.reading_rows import (
+    KeptReading,
+    Receipt,
+    box_columns,
+    kept_reading,
+    reading_columns,
+)
 from backend.store.tables import ReadBoxRow, ReadingRow
 
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """How a reading came in.
-
-    Attributes
-    ----------
-    received_at : datetime
-        When the store got it; aware.
-    annotation_id : int or None
-        Annotation in Label Studio; None for imported readings.
-    annotation_updated_at : datetime or None
-        When Label Studio last changed it.
-    state : str
-        "valid", "quarantined" (kept, not used) or "withdrawn" (deleted by the reader).
-    reason : str or None
-        Why it is not valid.
-    """
-
-    received_at: datetime
-    annotation_id: int | None = None
-    annotation_updated_at: datetime | None = None
-    state: str = "valid"
-    reason: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class KeptReading:
-    """A reading with its receipt.
-
-    Attributes
-    ----------
-    reading : Reading
-        What the reader marked.
-    receipt : Receipt
-        How it came in.
-    """
-
-    reading: Reading
-    receipt: Receipt
+__all__ = ["KeptReading", "Readings", "Receipt"]
 
 
 class Readings:
@@ -78,17 +45,18 @@ class Readings:
         """
         if not readings:
             return
-        ids = self._session.scalars(
+        connection = self._session.connection()  # many rows: several times faster than as objects
+        ids = connection.scalars(
             insert(ReadingRow).returning(ReadingRow.id, sort_by_parameter_order=True),
-            [_columns(reading, receipt) for reading in readings],
+            [reading_columns(reading, receipt) for reading in readings],
         ).all()
         boxes = [
-            _box_columns(box, reading_id)
+            box_columns(box, reading_id)
             for reading_id, reading in zip(ids, readings, strict=True)
             for box in (*reading.boxes, *reading.deleted)
         ]
         if boxes:
-            self._session.execute(insert(ReadBoxRow), boxes)
+            connection.execute(insert(ReadBoxRow), boxes)
 
     def revise(self, reading: Reading, receipt: Receipt) -> int:
         """Add a reading as the newest revision of its image, reader and round.
@@ -179,33 +147,28 @@ class Readings:
             .order_by(ReadingRow.image_id, ReadingRow.reader_id, ReadingRow.round)
         )
         if image_ids is not None:
-            query = query.where(ReadingRow.image_id.in_(sorted(set(image_ids))))
+            query = query.where(is_among(ReadingRow.image_id, image_ids))
         return [kept.reading for kept in self._load(query)]
 
-    def annotated(self, reader_id: str) -> list[KeptReading]:
-        """Return a reader's current readings that came from Label Studio and still stand.
+    def first_round(self, image_ids: Iterable[str]) -> dict[tuple[str, str], KeptReading]:
+        """Return the current first readings of images, valid or not.
 
         Parameters
         ----------
-        reader_id : str
-            Whose.
+        image_ids : iterable of str
+            Of which images.
 
         Returns
         -------
-        list of KeptReading
-            Valid or quarantined; by image.
+        dict of (str, str) to KeptReading
+            By image and reader.
         """
-        query = (
-            select(ReadingRow)
-            .where(
-                ReadingRow.reader_id == reader_id,
-                ReadingRow.is_current,
-                ReadingRow.annotation_id.is_not(None),
-                ReadingRow.state != "withdrawn",
-            )
-            .order_by(ReadingRow.image_id)
+        query = select(ReadingRow).where(
+            ReadingRow.is_current, ReadingRow.round == 1, is_among(ReadingRow.image_id, image_ids)
         )
-        return self._load(query)
+        return {
+            (kept.reading.image_id, kept.reading.reader_id): kept for kept in self._load(query)
+        }
 
     def counts(self) -> dict[str, int]:
         """Return how many current readings there are in each state.
@@ -220,83 +183,16 @@ class Readings:
             .where(ReadingRow.is_current)
             .group_by(ReadingRow.state)
         )
-        found = dict(self._session.execute(query).tuples().all())
+        found = dict(self._session.execute(query).all())
         return {state: found.get(state, 0) for state in ("valid", "quarantined", "withdrawn")}
 
     def _load(self, query: Select[ReadingRow]) -> list[KeptReading]:
-        rows = self._session.scalars(query).all()
-        boxes: dict[int, list[ReadBoxRow]] = {row.id: [] for row in rows}
+        connection = self._session.connection()  # plain rows, not objects: there may be many
+        rows = connection.execute(query).all()
+        boxes: dict[int, list[Row[Any]]] = {row.id: [] for row in rows}
         chosen = query.with_only_columns(ReadingRow.id).order_by(None)
-        for box in self._session.scalars(
+        for box in connection.execute(
             select(ReadBoxRow).where(ReadBoxRow.reading_id.in_(chosen)).order_by(ReadBoxRow.id)
         ):
             boxes[box.reading_id].append(box)
-        return [_kept(row, boxes[row.id]) for row in rows]
-
-
-def _columns(reading: Reading, receipt: Receipt) -> dict[str, object]:
-    return {
-        "image_id": reading.image_id,
-        "reader_id": reading.reader_id,
-        "round": reading.round,
-        "revision": reading.revision,
-        "is_current": True,
-        "state": receipt.state,
-        "reason": receipt.reason,
-        "no_finding": reading.is_no_finding,
-        "arm": reading.arm,
-        "model_version": reading.model_version,
-        "lead_time_seconds": reading.lead_time_seconds,
-        "annotation_id": receipt.annotation_id,
-        "annotation_updated_at": receipt.annotation_updated_at,
-        "read_at": reading.read_at,
-        "received_at": receipt.received_at,
-    }
-
-
-def _box_columns(box: ReadBox, reading_id: int) -> dict[str, object]:
-    return {
-        "reading_id": reading_id,
-        "finding": int(box.finding),
-        **box.box._asdict(),
-        "origin": box.origin,
-        "certainty": box.certainty,
-        "predicted_box_id": box.predicted_box_id,
-    }
-
-
-def _kept(row: ReadingRow, boxes: Sequence[ReadBoxRow]) -> KeptReading:
-    read = [_read_box(box) for box in boxes]
-    return KeptReading(
-        reading=Reading(
-            image_id=row.image_id,
-            reader_id=row.reader_id,
-            boxes=tuple(box for box in read if box.origin is not Origin.DELETED),
-            deleted=tuple(box for box in read if box.origin is Origin.DELETED),
-            read_at=row.read_at,
-            round=row.round,
-            arm=Arm(row.arm),
-            model_version=row.model_version,
-            lead_time_seconds=row.lead_time_seconds,
-            id=row.id,
-            revision=row.revision,
-        ),
-        receipt=Receipt(
-            received_at=row.received_at,
-            annotation_id=row.annotation_id,
-            annotation_updated_at=row.annotation_updated_at,
-            state=row.state,
-            reason=row.reason,
-        ),
-    )
-
-
-def _read_box(row: ReadBoxRow) -> ReadBox:
-    return ReadBox(
-        finding=Finding(row.finding),
-        box=Box(row.x_min, row.y_min, row.x_max, row.y_max),
-        certainty=None if row.certainty is None else Certainty(row.certainty),
-        origin=Origin(row.origin),
-        predicted_box_id=row.predicted_box_id,
-        id=row.id,
-    )
+        return [kept_reading(row, boxes[row.id]) for row in rows]

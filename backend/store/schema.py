@@ -1,15 +1,13 @@
 """Bring the database to the newest schema."""
 
-from pathlib import Path
-
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from backend.store.engine import open_engine
-
-_PACKAGE = Path(__file__).parents[1]
+from backend.installed_files import locate
+from backend.store.availability import named_errors
+from backend.store.engine import open_engine, snapshot_of
 
 
 def alembic_config(url: str) -> Config:
@@ -25,8 +23,7 @@ def alembic_config(url: str) -> Config:
     Config
         Points at the migrations of this installation.
     """
-    installed = _PACKAGE / "_migrations"
-    scripts = installed if installed.is_dir() else _PACKAGE.parent / "migrations"
+    scripts = locate("migrations")
     config = Config()
     config.set_main_option("script_location", str(scripts).replace("%", "%%"))
     config.attributes["url"] = url
@@ -40,8 +37,14 @@ def upgrade(url: str) -> None:
     ----------
     url : str
         SQLAlchemy URL.
+
+    Raises
+    ------
+    StoreUnavailableError
+        If the database is down, or locked for more than 30 s.
     """
-    command.upgrade(alembic_config(url), "head")
+    with named_errors():
+        command.upgrade(alembic_config(url), "head")
 
 
 def pending(url: str) -> bool:
@@ -56,10 +59,15 @@ def pending(url: str) -> bool:
     -------
     bool
         True when `upgrade` has something to do.
+
+    Raises
+    ------
+    StoreUnavailableError
+        If the database is down.
     """
     engine = open_engine(url)
     try:
-        with engine.connect() as connection:
+        with named_errors(), snapshot_of(engine).connect() as connection:
             current = MigrationContext.configure(connection).get_current_revision()
     finally:
         engine.dispose()

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import text
-from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.orm import Session, sessionmaker
 
 from backend.store.accounts import Accounts
+from backend.store.availability import StoreUnavailableError, named_errors
 from backend.store.consensus import ConsensusAnswers
 from backend.store.datasets import Datasets
 from backend.store.engine import open_engine, snapshot_of
@@ -19,9 +19,9 @@ from backend.store.readings import Readings
 from backend.store.records import Records
 from backend.store.worklists import Worklists
 
+__all__ = ["Store", "StoreUnavailableError", "UnitOfWork"]
 
-class StoreUnavailableError(RuntimeError):
-    """The database cannot be used at the moment."""
+_ALWAYS_FRESH = {"populate_existing": True}  # rows may change without the session's knowing
 
 
 class UnitOfWork:
@@ -60,12 +60,12 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self._engine = open_engine(url)
-        self._write = sessionmaker(self._engine)
-        self._read = sessionmaker(snapshot_of(self._engine))
+        self._write = sessionmaker(self._engine, execution_options=_ALWAYS_FRESH)
+        self._read = sessionmaker(snapshot_of(self._engine), execution_options=_ALWAYS_FRESH)
 
     @contextmanager
     def transaction(self) -> Iterator[UnitOfWork]:
-        """Open a transaction that may write.
+        """Open a transaction that may write, as soon as no other one does.
 
         Yields
         ------
@@ -77,7 +77,7 @@ class Store:
         StoreUnavailableError
             If the database is down, locked for more than 30 s, or not migrated.
         """
-        with _named_errors(), self._write.begin() as session:
+        with named_errors(), self._write.begin() as session:
             yield UnitOfWork(session)
 
     @contextmanager
@@ -87,14 +87,14 @@ class Store:
         Yields
         ------
         UnitOfWork
-            What it writes is thrown away.
+            Sees the store as it was at its first question; what it writes is thrown away.
 
         Raises
         ------
         StoreUnavailableError
             If the database is down or not migrated.
         """
-        with _named_errors(), self._read() as session:
+        with named_errors(), self._read() as session:
             yield UnitOfWork(session)
 
     def check(self) -> None:
@@ -105,31 +105,9 @@ class Store:
         StoreUnavailableError
             If it gives none.
         """
-        with _named_errors(), self._read() as session:
+        with named_errors(), self._read() as session:
             session.execute(text("SELECT 1"))
 
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
-
-
-@contextmanager
-def _named_errors() -> Iterator[None]:
-    try:
-        yield
-    except (OperationalError, ProgrammingError) as error:
-        raise StoreUnavailableError(_remedy(str(error.orig))) from error
-
-
-def _remedy(cause: str) -> str:
-    if "no such table" in cause or "does not exist" in cause:
-        return "the database is not migrated; run: overread db upgrade"
-    if "locked" in cause:
-        return (
-            "another process has kept the database locked for 30 s; wait for it to end, "
-            "or use PostgreSQL (OVERREAD_DATABASE_URL) for several busy processes"
-        )
-    return (
-        f"the database does not answer ({cause.strip().splitlines()[0]}); "
-        "check OVERREAD_DATABASE_URL and that the server runs"
-    )

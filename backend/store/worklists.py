@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from backend.domain.readings import Arm
@@ -132,7 +132,7 @@ class Worklists:
         reader_id : str
             Of whom.
         before : datetime
-            Links that expire earlier than this; aware.
+            Links that expire earlier than this, or nobody knows when; aware.
 
         Returns
         -------
@@ -145,11 +145,49 @@ class Worklists:
                 WorklistEntryRow.reader_id == reader_id,
                 WorklistEntryRow.state == EntryState.OPEN,
                 WorklistEntryRow.task_id.is_not(None),
-                WorklistEntryRow.link_expires_at < before,
+                or_(
+                    WorklistEntryRow.link_expires_at.is_(None),
+                    WorklistEntryRow.link_expires_at < before,
+                ),
             )
             .order_by(WorklistEntryRow.rank)
         )
         return [_entry(row) for row in self._session.scalars(query)]
+
+    def task_updated_at(self, entry_id: int) -> datetime | None:
+        """Return how new the newest known state of an entry's task is.
+
+        Parameters
+        ----------
+        entry_id : int
+            The entry.
+
+        Returns
+        -------
+        datetime or None
+            Label Studio's clock; None before the first state.
+        """
+        return self._session.scalar(
+            select(WorklistEntryRow.task_updated_at).where(WorklistEntryRow.id == entry_id)
+        )
+
+    def follow_task(self, entry_id: int, task_id: int | None, *, updated_at: datetime) -> None:
+        """Remember up to which state an entry's task is known.
+
+        Parameters
+        ----------
+        entry_id : int
+            The entry.
+        task_id : int or None
+            The task that counts from now on; None when the entry's task is not recorded yet.
+        updated_at : datetime
+            How new its state is, by Label Studio's clock; aware.
+        """
+        self._session.execute(
+            update(WorklistEntryRow)
+            .where(WorklistEntryRow.id == entry_id)
+            .values(task_id=task_id, task_updated_at=updated_at)
+        )
 
     def forget_task(self, entry_id: int) -> None:
         """Forget the task of an entry, because it no longer exists in Label Studio.
@@ -198,7 +236,7 @@ class Worklists:
         query = select(WorklistEntryRow.state, func.count()).group_by(WorklistEntryRow.state)
         if reader_id is not None:
             query = query.where(WorklistEntryRow.reader_id == reader_id)
-        found = dict(self._session.execute(query).tuples().all())
+        found = dict(self._session.execute(query).all())
         return {state: found.get(state.value, 0) for state in EntryState}
 
 

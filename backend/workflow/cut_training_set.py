@@ -3,8 +3,9 @@
 from dataclasses import replace
 from datetime import datetime
 
-from backend.domain.consensus.clusters import Consensus
+from backend.domain.consensus.clusters import Cluster, Consensus
 from backend.domain.dataset import DatasetImage, DatasetVersion, content_sha256
+from backend.domain.images import Image
 from backend.domain.training_set import Member, assign_splits
 from backend.store.unit_of_work import UnitOfWork
 
@@ -45,26 +46,27 @@ def cut_training_set(store: UnitOfWork, *, seed: int, now: datetime) -> DatasetV
             "overread consensus"
         )
     images = store.images.all(answers)
-    readers = store.images.readers_by_image()
+    patients = {image.patient_key for image in images.values()}
+    relatives = [
+        image
+        for image in store.images.all().values()
+        if image.split and image.id not in answers and image.patient_key in patients
+    ]
+    readers = store.consensus.readers()
 
     released = {image_id: _released(consensus) for image_id, (_, consensus) in answers.items()}
     splits = assign_splits(
         [
-            Member(
-                image_id=image.id,
-                patient_key=image.patient_key,
-                findings=frozenset(cluster.finding for cluster in released[image.id].clusters),
-                split=image.split,
-            )
-            for image in images.values()
+            *(_member(image, released[image.id]) for image in images.values()),
+            *(_member(image, ()) for image in relatives),
         ],
         seed=seed,
     )
     members = tuple(
         DatasetImage(
             image=replace(image, split=splits[image.id]),
-            clusters=released[image.id].clusters,
-            readers=tuple(sorted(readers[image.id])),
+            clusters=released[image.id],
+            readers=readers.get(answers[image.id][0], ()),
         )
         for image in images.values()
     )
@@ -79,7 +81,9 @@ def cut_training_set(store: UnitOfWork, *, seed: int, now: datetime) -> DatasetV
     version = DatasetVersion(
         name=store.datasets.next_name(),
         sha256=sha256,
-        consensus_method=next(iter(answers.values()))[1].method_version,
+        consensus_method=", ".join(
+            sorted({consensus.method_version for _, consensus in answers.values()})
+        ),
         created_at=now,
         images=members,
     )
@@ -88,8 +92,14 @@ def cut_training_set(store: UnitOfWork, *, seed: int, now: datetime) -> DatasetV
     return version
 
 
-def _released(consensus: Consensus) -> Consensus:
-    return replace(
-        consensus,
-        clusters=tuple(cluster for cluster in consensus.clusters if cluster.p_true >= P_TRUE_FROM),
+def _released(consensus: Consensus) -> tuple[Cluster, ...]:
+    return tuple(cluster for cluster in consensus.clusters if cluster.p_true >= P_TRUE_FROM)
+
+
+def _member(image: Image, clusters: tuple[Cluster, ...]) -> Member:
+    return Member(
+        image_id=image.id,
+        patient_key=image.patient_key,
+        findings=frozenset(cluster.finding for cluster in clusters),
+        split=image.split,
     )

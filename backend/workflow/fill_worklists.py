@@ -84,9 +84,10 @@ def fill_worklists(
     pool = _gather(store, rules)
 
     rng = np.random.default_rng([rules.seed, pool.last_rank])
-    room = _room(pool.open_slots, rules.readers_per_image)
+    candidates = _candidates(pool)
+    room = _room(pool, candidates)
     choices = choose_batch(
-        _candidates(pool),
+        candidates,
         size=room if size is None else min(size, room),
         random_share=rules.random_share,
         rng=rng,
@@ -103,10 +104,11 @@ def fill_worklists(
     return entries
 
 
-def _room(open_slots: Mapping[str, int], readers_per_image: int) -> int:
-    """Return how many images fit, each with as many readers as it wants."""
-    free = [slots for slots in open_slots.values() if slots > 0]
-    return ceil(sum(free) / min(readers_per_image, len(free))) if free else 0
+def _room(pool: _Pool, candidates: Sequence[Candidate]) -> int:
+    """Return how many images fill all worklists, if each takes as few readers as one may."""
+    free = [slots for slots in pool.open_slots.values() if slots > 0]
+    fewest = min((pool.wanted[one.image_id] for one in candidates), default=1)
+    return ceil(sum(free) / min(fewest, len(free))) if free else 0
 
 
 def _gather(store: UnitOfWork, rules: QueueRules) -> _Pool:

@@ -1,5 +1,6 @@
 """The sources that images and readings can be imported from."""
 
+import hashlib
 import re
 from pathlib import Path
 
@@ -16,6 +17,10 @@ class NoImagesError(ValueError):
     """There is nothing to import."""
 
 
+class PatientPatternError(ValueError):
+    """The pattern cannot find patients in file names."""
+
+
 def from_folder(
     folder: Path, *, keep_names: bool, patient_pattern: str | None
 ) -> tuple[ImageSet, list[Skipped]]:
@@ -30,28 +35,35 @@ def from_folder(
         identify patients.
     patient_pattern : str or None
         Regular expression with one group that finds the patient in a file name; None when every
-        image is a patient of its own.
+        image is a patient of its own. Without `keep_names` the patient is kept as a hash.
 
     Returns
     -------
     tuple of ImageSet and list of Skipped
-        The images, and the files whose names cannot be kept.
+        The images, and the files whose names cannot be kept or name no patient.
 
     Raises
     ------
     NoImagesError
         If there is no radiograph.
+    PatientPatternError
+        If the pattern is no regular expression with exactly one group.
     """
+    pattern = None if patient_pattern is None else _patient_pattern(patient_pattern)
     paths = _radiographs(folder)
-    ids = {path: path.stem if keep_names else None for path in paths}
-    unsafe = [path for path, image_id in ids.items() if image_id and not is_safe(image_id)]
-    patients = {}
+    files: dict[Path, str | None] = {}
+    patients: dict[Path, str] = {}
+    skipped = []
     for path in paths:
-        found = re.search(patient_pattern, path.stem) if patient_pattern else None
-        if keep_names and found:
-            patients[path.stem] = found[1]
-    files = {path: image_id for path, image_id in ids.items() if path not in set(unsafe)}
-    skipped = [Skipped(str(path), f"its name cannot be an id; {EXPECTED_NAME}") for path in unsafe]
+        found = pattern.search(path.stem) if pattern else None
+        if keep_names and not is_safe(path.stem):
+            skipped.append(_unsafe(path))
+        elif pattern and not (found and found[1]):
+            skipped.append(Skipped(str(path), f"its name names no patient by {patient_pattern}"))
+        else:
+            files[path] = path.stem if keep_names else None
+            if found:
+                patients[path] = found[1] if keep_names else _pseudonym(found[1])
     return ImageSet("images", files, patients), skipped
 
 
@@ -82,8 +94,14 @@ def from_vinbigdata(
     """
     table = vinbigdata_csv.read_readings(labels)
     sizes_table = original_sizes.read_sizes(sizes) if sizes else None
-    named = {path.stem: path for path in reversed(_radiographs(images))}
+    paths = _radiographs(images)
+    named = {path.stem: path for path in reversed(paths)}
     files, skipped = _safe_files(named)
+    skipped += [
+        Skipped(str(path), f"it has the same name as {named[path.stem]}, which was taken")
+        for path in paths
+        if path != named[path.stem]
+    ]
 
     def place(image_id: str, stored: SizePx) -> tuple[PlacedReadings, SizePx | None]:
         original = original_sizes.original_size(
@@ -168,5 +186,24 @@ def _safe_files(named: dict[str, Path]) -> tuple[dict[Path, str | None], list[Sk
         if is_safe(image_id):
             files[path] = image_id
         else:
-            skipped.append(Skipped(str(path), f"its name cannot be an id; {EXPECTED_NAME}"))
+            skipped.append(_unsafe(path))
     return files, skipped
+
+
+def _unsafe(path: Path) -> Skipped:
+    return Skipped(str(path), f"its name cannot be an id; {EXPECTED_NAME}")
+
+
+def _patient_pattern(pattern: str) -> re.Pattern[str]:
+    expected = r"expected a regular expression with one group, for example ^(\d+)_"
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise PatientPatternError(f"{pattern!r} is no pattern ({error}); {expected}") from error
+    if compiled.groups != 1:
+        raise PatientPatternError(f"{pattern!r} has {compiled.groups} groups; {expected}")
+    return compiled
+
+
+def _pseudonym(patient: str) -> str:
+    return f"p{hashlib.sha256(patient.encode(errors='surrogateescape')).hexdigest()[:20]}"

@@ -77,7 +77,9 @@ def promote_by_hand(store: UnitOfWork, name: str, *, actor: str, now: datetime) 
 
 
 def roll_back(store: UnitOfWork, *, actor: str, now: datetime) -> ModelVersion:
-    """Make the champion before the present one champion again.
+    """Make the champion before the present one champion again, and reject the present one.
+
+    Rolling back twice therefore goes two champions back, never to the one that was just left.
 
     Parameters
     ----------
@@ -103,7 +105,13 @@ def roll_back(store: UnitOfWork, *, actor: str, now: datetime) -> ModelVersion:
         raise NoPreviousChampionError(
             "no model version was champion before the present one; see: overread models list"
         )
-    return promote_by_hand(store, previous.name, actor=actor, now=now)
+    left = store.models.champion()
+
+    champion = promote_by_hand(store, previous.name, actor=actor, now=now)
+    if left is not None:
+        store.models.set_state(left.name, ModelState.REJECTED)
+        _note(store, "reject", left, f"rolled back, by {actor}", now, actor=actor)
+    return champion
 
 
 def _note(

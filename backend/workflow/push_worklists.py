@@ -78,18 +78,23 @@ def push_worklist(
             project.project_id, [_data(entry, desk, expires_at) for entry in fresh]
         )
         new = {entry.key: task_id for entry, task_id in zip(fresh, made, strict=True)}
-        with store.transaction() as unit:
-            unit.worklists.record_tasks(
-                [*new.items(), *adopted.items()], link_expires_at=expires_at
-            )
+        for entry in missing:
+            if entry.key in adopted:  # its link was signed by the push that broke off
+                client.update_task_data(adopted[entry.key], _data(entry, desk, expires_at))
+        if missing:
+            with store.transaction() as unit:
+                unit.worklists.record_tasks(
+                    [*new.items(), *adopted.items()], link_expires_at=expires_at
+                )
         task_of = {entry.key: entry.task_id for entry in entries} | new | adopted
         _set_order(client, project, entries, task_of, images, shown)
         for entry in ageing:
             client.update_task_data(entry.task_id or 0, _data(entry, desk, expires_at))
-    with store.transaction() as unit:
-        unit.worklists.record_tasks(
-            [(entry.key, entry.task_id or 0) for entry in ageing], link_expires_at=expires_at
-        )
+    if ageing:
+        with store.transaction() as unit:
+            unit.worklists.record_tasks(
+                [(entry.key, entry.task_id or 0) for entry in ageing], link_expires_at=expires_at
+            )
     return PushReport(tasks=len(new), adopted=len(adopted), links_renewed=len(ageing))
 
 
@@ -140,6 +145,9 @@ def _set_order(
                 ),
             )
         )
-    content = ",".join(f"{entry.id}:{entry.model_version}" for entry in entries)
+    # With the task: an entry whose task was deleted and made again needs its boxes again.
+    content = ",".join(
+        f"{entry.id}:{task_of[entry.key]}:{entry.model_version}" for entry in entries
+    )
     version = f"worklist-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
     client.set_predictions(project.project_id, version, predictions)

@@ -27,16 +27,16 @@ def reach_consensus(
     -------
     list of Consensus
         One per image with at least one valid reading; the others are left without an answer.
+        Of a reader who read an image in several rounds the last one counts.
     """
     wanted = set(image_ids)
     readings = store.readings.valid(wanted)
 
     answers = [
-        reconcile(image_id, list(group))
+        reconcile(image_id, list({reading.reader_id: reading for reading in group}.values()))
         for image_id, group in groupby(readings, key=lambda reading: reading.image_id)
     ]
 
     store.consensus.retire(wanted - {answer.image_id for answer in answers})
-    for answer in answers:
-        store.consensus.record(answer, now=now)
+    store.consensus.record(answers, now=now)
     return answers

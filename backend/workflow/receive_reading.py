@@ -23,6 +23,7 @@ class Received(StrEnum):
     QUARANTINED = "quarantined"
     SKIPPED = "skipped"
     WITHDRAWN = "withdrawn"
+    REOPENED = "reopened"
     UNCHANGED = "unchanged"
     FOREIGN = "foreign"
 
@@ -57,21 +58,66 @@ def receive_reading(
     if entry is None or image is None or entry.reader_id != reader_id:
         return Received.FOREIGN
     current = store.readings.current(entry.image_id, reader_id, entry.round)
+    seen_until = store.worklists.task_updated_at(entry.key)
     standing = [item for item in task.annotations if not item.was_cancelled]
+    newest = max(standing, key=lambda item: (item.updated_at, item.id), default=None)
 
-    if not standing:
+    if _is_outdated(task, entry, seen_until, newest, current):
+        return Received.UNCHANGED
+
+    store.worklists.follow_task(
+        entry.key, task.task_id if newest else entry.task_id, updated_at=task.updated_at
+    )
+    if newest is None:
         return _without_annotation(store, task, entry, current, now)
-    newest = max(standing, key=lambda item: (item.updated_at, item.id))
+    if entry.state is not EntryState.READ:
+        store.worklists.set_state(entry.key, EntryState.READ, now=now)
     if _is_known(current, newest):
         return Received.UNCHANGED
     reading, receipt = _read(store, entry, image, newest, now)
-
     revision = store.readings.revise(reading, receipt)
-    store.worklists.set_state(entry.key, EntryState.READ, now=now)
     _note(store, entry, "read" if revision == 1 else "revise", now, receipt.reason)
     if receipt.state == "quarantined":
         return Received.QUARANTINED
     return Received.NEW if revision == 1 else Received.REVISED
+
+
+def _is_outdated(
+    task: TaskState,
+    entry: WorklistEntry,
+    seen_until: datetime | None,
+    newest: AnnotationState | None,
+    current: KeptReading | None,
+) -> bool:
+    """Return whether the store knows this state of the task, or a newer one."""
+    if entry.task_id in {None, task.task_id}:
+        return seen_until is not None and task.updated_at < seen_until
+    # Two pushes at the same moment can make two tasks of an entry. What the reader does in the
+    # second one must not be lost, and that nothing was done in it means nothing.
+    if newest is None:
+        return True
+    known_at = _stands(current) and current and current.receipt.annotation_updated_at
+    return bool(known_at and known_at >= newest.updated_at)
+
+
+def _stands(current: KeptReading | None) -> bool:
+    """Return whether there is a reading from Label Studio that was not withdrawn."""
+    return (
+        current is not None
+        and current.receipt.annotation_id is not None
+        and current.receipt.state != "withdrawn"
+    )
+
+
+def _is_known(current: KeptReading | None, newest: AnnotationState) -> bool:
+    # Compared for being the same, not the newest: when the newer of two annotations is deleted,
+    # the older one is the reader's answer again.
+    return (
+        current is not None
+        and current.receipt.state != "withdrawn"
+        and (current.receipt.annotation_id, current.receipt.annotation_updated_at)
+        == (newest.id, newest.updated_at)
+    )
 
 
 def _without_annotation(
@@ -82,36 +128,23 @@ def _without_annotation(
     now: datetime,
 ) -> Received:
     state = EntryState.SKIPPED if task.annotations else EntryState.OPEN
-    stands = (
-        current is not None
-        and current.receipt.annotation_id is not None
-        and current.receipt.state != "withdrawn"
-    )
-    if current is not None and stands:
-        if (current.receipt.annotation_updated_at or task.updated_at) > task.updated_at:
-            return Received.UNCHANGED
+    if entry.state not in {state, EntryState.WITHDRAWN}:
+        store.worklists.set_state(entry.key, state, now=now)
+    if current is not None and _stands(current):
+        verb = "skipped the image afterwards" if task.annotations else "deleted the annotation"
         receipt = replace(
             current.receipt,
             received_at=now,
             state="withdrawn",
-            reason="the reader deleted the annotation in Label Studio",
+            reason=f"the reader {verb} in Label Studio",
         )
         store.readings.revise(current.reading, receipt)
-        store.worklists.set_state(entry.key, state, now=now)
         _note(store, entry, "withdraw", now, receipt.reason)
         return Received.WITHDRAWN
-    if entry.state is EntryState.OPEN and state is EntryState.SKIPPED:
-        store.worklists.set_state(entry.key, state, now=now)
-        _note(store, entry, "skip", now, None)
-        return Received.SKIPPED
-    return Received.UNCHANGED
-
-
-def _is_known(current: KeptReading | None, newest: AnnotationState) -> bool:
-    if current is None or current.receipt.state == "withdrawn":
-        return False
-    known_at = current.receipt.annotation_updated_at
-    return known_at is not None and known_at >= newest.updated_at
+    if entry.state in {state, EntryState.WITHDRAWN}:
+        return Received.UNCHANGED
+    _note(store, entry, "skip" if task.annotations else "reopen", now, None)
+    return Received.SKIPPED if task.annotations else Received.REOPENED
 
 
 def _read(
@@ -134,18 +167,26 @@ def _read(
         round=entry.round,
         arm=entry.arm,
         model_version=entry.model_version,
-        lead_time_seconds=annotation.lead_time_seconds,
+        lead_time_seconds=_lead_time(annotation),
     )
     try:
         result = results.boxes_from_result(
             annotation.result, _shown(store, entry), image.width_px, image.height_px
         )
     except results.UnusableResultError as error:
-        return reading, replace(receipt, state="quarantined", reason=str(error))
+        return reading, replace(
+            receipt, state="quarantined", reason=str(error), submitted=annotation.result
+        )
     reading = replace(reading, boxes=result.boxes, deleted=result.deleted)
     if result.contradiction:
         receipt = replace(receipt, state="quarantined", reason=result.contradiction)
     return reading, receipt
+
+
+def _lead_time(annotation: AnnotationState) -> float | None:
+    # The reader's browser counts it; a clock that was set back makes it negative.
+    seconds = annotation.lead_time_seconds
+    return seconds if seconds is not None and seconds >= 0 else None
 
 
 def _shown(store: UnitOfWork, entry: WorklistEntry) -> dict[str, PredictedBox]:

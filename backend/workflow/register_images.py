@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
-from backend.domain.images import Image
+from backend.domain.images import Image, Split
 from backend.domain.readings import ReadBox, Reading
 from backend.domain.skipped import Skipped
 from backend.formats.original_sizes import RefusedImageError, SizePx
@@ -34,15 +34,18 @@ class ImageSet:
     files : mapping of Path to (str or None)
         File to image id; None makes the id of the pixels, for files whose names may identify
         a patient.
-    patients : mapping of str to str
-        Image id to patient pseudonym, where the source names patients.
+    patients : mapping of Path to str
+        File to patient pseudonym, where the source names patients.
+    splits : mapping of str to Split
+        Image id to the split that it belongs to, where the source fixes it.
     place_readings : callable or None
         Gives the readings of an image in its stored pixels; None when there are none.
     """
 
     source: str
     files: Mapping[Path, str | None]
-    patients: Mapping[str, str] = field(default_factory=dict)
+    patients: Mapping[Path, str] = field(default_factory=dict)
+    splits: Mapping[str, Split] = field(default_factory=dict)
     place_readings: PlaceReadings | None = None
 
 
@@ -92,7 +95,8 @@ def register_images(
 
     The pixels are hashed, so a second run changes nothing and the same picture is never
     registered twice. A bad file costs itself only. Work is saved every 250 images: a run that is
-    interrupted goes on where it stopped when it is started again.
+    interrupted goes on where it stopped when it is started again. A reading that changed in the
+    source becomes a further revision; one that its reader has since done in Label Studio stays.
 
     Parameters
     ----------
@@ -111,28 +115,32 @@ def register_images(
         What was new, what was there, what was left out.
     """
     report = ImportReport()
-    with store.snapshot() as unit:
-        known = unit.images.ids_by_pixel_hash()
-    hash_of = {image_id: pixel_hash for pixel_hash, image_id in known.items()}
     for chunk in _chunks(read_folder(images.files), _IMAGES_PER_TRANSACTION):
-        found = _identify(chunk, images, known, hash_of, report)
+        readable = _readable(chunk, images, report)
         with store.transaction() as unit:
-            _save(unit, found, images, report, now)
+            registered = unit.images.like(
+                (file.id for file in readable), (file.print.pixel_hash for file in readable)
+            )
+            accepted = _accept(readable, images, registered, report)
+            _save_images(unit, accepted, registered, images, report, now)
+            _save_readings(unit, accepted, report, now)
         for _ in chunk:
             on_image()
     return report
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _ReadableFile:
     id: str
     path: Path
-    file: Fingerprint
-    is_new: bool
+    print: Fingerprint
 
-    @property
-    def stored(self) -> SizePx:
-        return SizePx(self.file.width_px, self.file.height_px)
+
+@dataclass(frozen=True, slots=True)
+class _Accepted:
+    file: _ReadableFile
+    placed: PlacedReadings
+    original: SizePx | None
 
 
 def _chunks(items: Iterator[_File], size: int) -> Iterator[list[_File]]:
@@ -140,126 +148,148 @@ def _chunks(items: Iterator[_File], size: int) -> Iterator[list[_File]]:
         yield chunk
 
 
-def _identify(
-    chunk: Iterable[_File],
+def _readable(
+    chunk: Iterable[_File], images: ImageSet, report: ImportReport
+) -> list[_ReadableFile]:
+    files = []
+    for path, found in chunk:
+        if isinstance(found, UnreadableImageError):
+            report.skip(_printable(path), found)
+        elif _printable(path) != str(path):
+            report.skip(_printable(path), "its name is not UTF-8; give the file another name")
+        else:
+            image_id = images.files[path] or f"x{found.pixel_hash[:_HASH_CHARACTERS_IN_ID]}"
+            files.append(_ReadableFile(image_id, path, found))
+    return files
+
+
+def _printable(path: Path) -> str:
+    return str(path).encode(errors="backslashreplace").decode()
+
+
+def _accept(
+    files: Iterable[_ReadableFile],
     images: ImageSet,
-    known: dict[str, str],
-    hash_of: dict[str, str],
+    registered: Iterable[Image],
     report: ImportReport,
-) -> list[_Found]:
-    found = []
-    for path, file in chunk:
-        if isinstance(file, UnreadableImageError):
-            report.skip(path, file)
-            continue
-        image_id = images.files[path] or f"x{file.pixel_hash[:_HASH_CHARACTERS_IN_ID]}"
-        owner = known.get(file.pixel_hash)
-        if owner is not None and owner != image_id:
+) -> list[_Accepted]:
+    hash_of = {image.id: image.pixel_hash for image in registered}
+    owners = {pixel_hash: image_id for image_id, pixel_hash in hash_of.items()}
+    seen: set[str] = set()
+    accepted = []
+    for file in files:
+        owner = owners.get(file.print.pixel_hash, file.id)
+        if owner != file.id or owner in seen:
             report.skip(
-                path,
+                file.path,
                 f"it has the same pixels as image {owner}; the picture stays registered once, "
                 "and readings under this second name are left out",
             )
-        elif hash_of.get(image_id, file.pixel_hash) != file.pixel_hash:
+        elif hash_of.get(file.id, file.print.pixel_hash) != file.print.pixel_hash:
             report.skip(
-                path,
-                f"another picture is registered as {image_id}; give this file another name",
+                file.path,
+                f"another picture is registered as {file.id}; give this file another name",
             )
         else:
-            found.append(_Found(image_id, path, file, is_new=owner is None))
-            known[file.pixel_hash] = image_id
-            hash_of[image_id] = file.pixel_hash
-    return found
+            try:
+                placed, original = _place(file, images)
+            except RefusedImageError as error:
+                report.skip(file.path, error)
+                continue
+            accepted.append(_Accepted(file, placed, original))
+            hash_of[file.id] = file.print.pixel_hash
+            owners[file.print.pixel_hash] = file.id
+            seen.add(file.id)
+    return accepted
 
 
-def _save(
+def _save_images(
     unit: UnitOfWork,
-    found: Sequence[_Found],
+    accepted: Sequence[_Accepted],
+    registered: Iterable[Image],
     images: ImageSet,
     report: ImportReport,
     now: datetime,
 ) -> None:
-    accepted: list[Image] = []
-    readings: list[Reading] = []
-    for item in found:
-        try:
-            placed, original = _place(item, images)
-        except RefusedImageError as error:
-            report.skip(item.path, error)
-            continue
-        accepted.append(_image(item, images, original))
-        readings += _readings(item.id, placed, now)
-        report.skipped.extend(placed.skipped)
-        report.sizes_assumed += placed.is_size_assumed
-
-    is_new = {item.id: item.is_new for item in found}
-    new = [image for image in accepted if is_new[image.id]]
+    known = {image.id: image for image in registered}
+    found = [_image(item, images) for item in accepted]
+    new = [image for image in found if image.id not in known]
     unit.images.add(new, now=now)
-    for image in accepted:
-        if not is_new[image.id]:
+    for image in found:
+        there = known.get(image.id, image)
+        if (image.uri, image.sha256) != (there.uri, there.sha256):
             unit.images.move(image.id, uri=image.uri, sha256=image.sha256)
     report.images += len(new)
-    report.unchanged_images += len(accepted) - len(new)
-    unit.readers.ensure({reading.reader_id for reading in readings}, now=now)
-    _save_readings(unit, readings, report, now)
+    report.unchanged_images += len(found) - len(new)
 
 
 def _save_readings(
-    unit: UnitOfWork, readings: Sequence[Reading], report: ImportReport, now: datetime
+    unit: UnitOfWork, accepted: Sequence[_Accepted], report: ImportReport, now: datetime
 ) -> None:
     receipt = Receipt(received_at=now)
-    there = {
-        (reading.image_id, reading.reader_id): reading
-        for reading in unit.readings.valid(reading.image_id for reading in readings)
-    }
-    first = [one for one in readings if (one.image_id, one.reader_id) not in there]
-    unit.readings.add(first, receipt)
-    changed = [
-        one
-        for one in readings
-        if (one.image_id, one.reader_id) in there
-        and _marks(one) != _marks(there[one.image_id, one.reader_id])
-    ]
+    readings = [reading for item in accepted for reading in _readings(item, now)]
+    there = unit.readings.first_round(item.file.id for item in accepted)
+    unit.readers.ensure({reading.reader_id for reading in readings}, now=now)
+
+    new, changed = [], []
+    for reading in readings:
+        kept = there.get((reading.image_id, reading.reader_id))
+        if kept is None:
+            new.append(reading)
+        elif kept.receipt.annotation_id is not None:
+            report.skip(
+                f"reading of {reading.image_id} by {reading.reader_id}",
+                "this reader has read the image in Label Studio, which counts",
+            )
+        elif _marks(reading) != _marks(kept.reading):
+            changed.append(reading)
+        else:
+            report.unchanged_readings += 1
+
+    unit.readings.add(new, receipt)
     for reading in changed:
         unit.readings.revise(reading, receipt)
-    new = [*first, *changed]
-    report.readings += len(new)
-    report.boxes += sum(len(reading.boxes) for reading in new)
-    report.unchanged_readings += len(readings) - len(new)
+    report.readings += len(new) + len(changed)
+    report.boxes += sum(len(reading.boxes) for reading in (*new, *changed))
+    for item in accepted:
+        report.skipped.extend(item.placed.skipped)
+        report.sizes_assumed += item.placed.is_size_assumed
 
 
 def _marks(reading: Reading) -> list[tuple[float, ...]]:
     return sorted((float(box.finding), *box.box) for box in reading.boxes)
 
 
-def _place(item: _Found, images: ImageSet) -> tuple[PlacedReadings, SizePx | None]:
+def _place(file: _ReadableFile, images: ImageSet) -> tuple[PlacedReadings, SizePx | None]:
     if images.place_readings is None:
         return PlacedReadings({}, (), is_size_assumed=False), None
-    return images.place_readings(item.id, item.stored)
+    return images.place_readings(file.id, SizePx(file.print.width_px, file.print.height_px))
 
 
-def _image(item: _Found, images: ImageSet, original: SizePx | None) -> Image:
+def _image(item: _Accepted, images: ImageSet) -> Image:
+    file = item.file
     return Image(
-        id=item.id,
+        id=file.id,
         source=images.source,
-        uri=str(item.path.absolute()),
-        sha256=item.file.sha256,
-        pixel_hash=item.file.pixel_hash,
-        width_px=item.file.width_px,
-        height_px=item.file.height_px,
-        patient_key=images.patients.get(item.id, item.id),
-        original_width_px=original and original.width_px,
-        original_height_px=original and original.height_px,
+        uri=str(file.path.absolute()),
+        sha256=file.print.sha256,
+        pixel_hash=file.print.pixel_hash,
+        width_px=file.print.width_px,
+        height_px=file.print.height_px,
+        patient_key=images.patients.get(file.path, file.id),
+        split=images.splits.get(file.id),
+        original_width_px=item.original and item.original.width_px,
+        original_height_px=item.original and item.original.height_px,
     )
 
 
-def _readings(image_id: str, placed: PlacedReadings, now: datetime) -> list[Reading]:
+def _readings(item: _Accepted, now: datetime) -> list[Reading]:
     return [
         Reading(
-            image_id=image_id,
+            image_id=item.file.id,
             reader_id=reader_id,
             boxes=tuple(ReadBox(mark.finding, mark.box) for mark in marks),
             read_at=now,
         )
-        for reader_id, marks in placed.readings.items()
+        for reader_id, marks in item.placed.readings.items()
     ]

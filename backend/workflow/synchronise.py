@@ -8,7 +8,7 @@ from datetime import datetime
 from backend.domain.worklists import EntryState
 from backend.label_studio.client import LabelStudioClient
 from backend.label_studio.connection import LabelStudioError, LabelStudioMissingError
-from backend.label_studio.tasks import TaskState
+from backend.label_studio.tasks import MalformedTaskError, TaskState
 from backend.store.readers import ReaderProject
 from backend.store.unit_of_work import Store
 from backend.workflow.label_studio_desk import LabelStudioDesk
@@ -77,7 +77,7 @@ def synchronise(
                 f"{project.reader_id}: {error}; if the project was deleted by hand, make it again "
                 f"with: overread readers add {project.reader_id}"
             )
-        except LabelStudioError as error:
+        except (LabelStudioError, MalformedTaskError) as error:
             report.problems.append(f"{project.reader_id}: {error}")
         on_reader(project.reader_id)
     return report

@@ -285,6 +285,7 @@ def upgrade() -> None:
         sa.Column("lead_time_seconds", sa.Double(), nullable=True),
         sa.Column("annotation_id", sa.Integer(), nullable=True),
         sa.Column("annotation_updated_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("submitted", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("read_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint(
@@ -374,6 +375,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("task_id", sa.Integer(), nullable=True),
+        sa.Column("task_updated_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("link_expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
@@ -635,6 +637,10 @@ def _make_audit_append_only() -> None:
         "CREATE TRIGGER audit_event_append_only BEFORE UPDATE OR DELETE ON audit_event "
         "FOR EACH ROW EXECUTE FUNCTION audit_event_append_only()"
     )
+    op.execute(
+        "CREATE TRIGGER audit_event_no_truncate BEFORE TRUNCATE ON audit_event "
+        "FOR EACH STATEMENT EXECUTE FUNCTION audit_event_append_only()"
+    )
 
 
 def _let_audit_go() -> None:
@@ -642,5 +648,6 @@ def _let_audit_go() -> None:
         for verb in ("update", "delete"):
             op.execute(f"DROP TRIGGER audit_event_no_{verb}")
         return
+    op.execute("DROP TRIGGER audit_event_no_truncate ON audit_event")
     op.execute("DROP TRIGGER audit_event_append_only ON audit_event")
     op.execute("DROP FUNCTION audit_event_append_only()")

@@ -33,7 +33,7 @@ def evaluate(
     Returns
     -------
     DetectionQuality
-        mAP@0.4 and its parts.
+        Mean average precision at IoU 0.4, and its parts.
     dict of str to tuple of PredictedBox
         What was marked, by image id.
 

@@ -38,6 +38,9 @@ _AUGMENTATION: Mapping[str, float] = {
 }
 
 
+_BOXES_TO_CHOOSE_BY = 100
+
+
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """Everything that decides what a training yields.
@@ -87,13 +90,15 @@ def fit(
     device : str
         "auto" for the first GPU or else the CPU, "cpu", or a CUDA index.
     on_epoch : callable
-        Called after every epoch with its number from 1, the number of epochs, and losses and
-        validation figures by name.
+        Called after every epoch with its number from 1, the number of epochs, and by name the
+        losses and, where epochs are chosen by them, the validation figures.
 
     Returns
     -------
     Path
-        The weights of the epoch that did best on the validation split.
+        The weights of the last epoch; those of the epoch that did best on the validation split
+        when it holds at least 100 boxes. With fewer, chance decides which epoch looks best, and
+        it is often one of the first.
 
     Raises
     ------
@@ -103,18 +108,18 @@ def fit(
     if not base_weights.is_file():
         raise BaseWeightsMissingError(f"{base_weights} is no file; give a checkpoint of YOLO")
     run = folder / "run"
-    best, checkpoint = run / "best.pt", run / "resume.pt"
+    chosen, checkpoint = run / "chosen.pt", run / "resume.pt"
     key = {**asdict(recipe), "base_weights": str(base_weights.absolute())}
     if not _is_kept_run_of(run, key):
         _start_run(run, key)
     if (run / "finished").exists():
-        return best
+        return chosen
 
     trainer = _trainer(folder, base_weights, recipe, choose_device(device), checkpoint)
     _report_progress(trainer, on_epoch)
-    trainer.add_callback("on_model_save", lambda at: _keep(at, best, checkpoint))
+    trainer.add_callback("on_model_save", lambda at: _keep(at, chosen, checkpoint))
     trainer.train()
-    return best
+    return chosen
 
 
 def _trainer(
@@ -145,6 +150,7 @@ def _trainer(
         "amp": _precision(device),
         "device": "cpu" if device.type == "cpu" else str(device.index or 0),
         "workers": 0 if device.type == "cpu" else 8,
+        "val": _validation_boxes(folder) >= _BOXES_TO_CHOOSE_BY,
         "conf": 0.01,  # keeps validation of a young detector out of the suppression's time limit
         "iou": 0.5,
         "max_det": 100,
@@ -171,7 +177,8 @@ def _report_progress(
     def report(at: Any) -> None:  # noqa: ANN401 - ultralytics ships no types
         if at.epoch >= at.epochs:  # the closing validation is announced as one more epoch
             return
-        figures = {**(at.tloss or {}), **(at.metrics or {})}
+        measured = at.metrics if at.args.val else {}  # zeros until the first validation
+        figures = {**at.tloss, **measured}
         numbers = {name: float(value) for name, value in figures.items()}
         finite = {name: value for name, value in numbers.items() if math.isfinite(value)}
         on_epoch(at.epoch + 1, at.epochs, finite)
@@ -190,16 +197,21 @@ def _start_run(run: Path, key: Mapping[str, object]) -> None:
     (run / "recipe.json").write_text(json.dumps(key))
 
 
-def _keep(trainer: Any, best: Path, checkpoint: Path) -> None:  # noqa: ANN401 - no types
+def _keep(trainer: Any, chosen: Path, checkpoint: Path) -> None:  # noqa: ANN401 - no types
     # ultralytics writes its files in place; copies that are renamed survive being killed.
-    if trainer.best_fitness == trainer.fitness:
-        _copy(trainer.best, best)
+    if not trainer.args.val or trainer.best_fitness == trainer.fitness:
+        _copy(trainer.last, chosen)
     _copy(trainer.last, checkpoint)
     if trainer.epoch + 1 >= trainer.epochs:
-        (best.parent / "finished").touch()
+        (chosen.parent / "finished").touch()
 
 
 def _copy(source: Path, target: Path) -> None:
     partial = target.with_suffix(".partial")
     shutil.copyfile(source, partial)
     partial.replace(target)
+
+
+def _validation_boxes(folder: Path) -> int:
+    names = (Path(line).stem for line in (folder / "val.txt").read_text().splitlines())
+    return sum(len((folder / "labels" / f"{name}.txt").read_text().splitlines()) for name in names)

@@ -4,6 +4,7 @@ import hashlib
 import os
 import tempfile
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import torch
@@ -95,18 +96,27 @@ def store_weights(trained: Path, weights_dir: Path) -> StoredWeights:
     for parameter in network.parameters():
         parameter.requires_grad = False
 
-    weights_dir.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=weights_dir, suffix=".partial")
-    os.close(handle)
-    partial = Path(name)
-    try:
-        torch.save({"model": network.half(), "train_args": arguments}, partial)
-        content = partial.read_bytes()
-        sha256 = hashlib.sha256(content).hexdigest()
-        stored = partial.replace(weights_dir / f"{sha256}.pt")
-    finally:
-        partial.unlink(missing_ok=True)
+    whole = BytesIO()  # into a file, torch would write the file's name as well
+    torch.save({"model": network.half(), "train_args": arguments}, whole)
+    content = whole.getvalue()
+    sha256 = hashlib.sha256(content).hexdigest()
+    stored = weights_dir / f"{sha256}.pt"
+    _write_at_once(stored, content)
     return StoredWeights(stored, sha256, len(content))
+
+
+def _write_at_once(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".partial", delete=False) as file:
+        partial = Path(file.name)
+        try:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        except BaseException:
+            partial.unlink()
+            raise
+    partial.replace(path)
 
 
 def _fetch(kept: Path) -> str:

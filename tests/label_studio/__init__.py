@@ -1,1 +1,1 @@
-"""Tests: label_studio."""
+"""Tests against a real Label Studio, and against what a real one sent."""

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from pydantic import SecretStr
 from starlette.testclient import TestClient
+from typing_extensions import override
 
 from backend.domain.boxes import Box
 from backend.domain.consensus.clusters import Cluster, ClusterState, Supporter
@@ -80,6 +81,7 @@ def image_server(socket_enabled: None) -> Iterator[ImageServer]:  # noqa: ARG001
             self.end_headers()
             self.wfile.write(body)
 
+        @override
         def log_message(self, *_: object) -> None:
             pass
 
@@ -101,6 +103,12 @@ def settings(image_server: ImageServer) -> Settings:
 @pytest.fixture
 def live_model() -> LiveModel:
     return LiveModel(ScriptedDetector(model_version="m1"))
+
+
+@pytest.fixture
+def stranger(settings: Settings, live_model: LiveModel) -> Iterator[TestClient]:
+    with TestClient(create_app(settings, live_model)) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import httpx2
 import numpy as np
 import pytest
 from starlette.testclient import TestClient
+from typing_extensions import override
 
 from backend.domain.findings import Finding
 from backend.formats.radiographs import encode_png, pixel_hash
@@ -139,8 +140,9 @@ class TestPredict:
         self, client: TestClient, link: str, live_model: LiveModel
     ) -> None:
         class Broken(ScriptedDetector):
+            @override
             def detect(self, images: Sequence[Radiograph]) -> list[Detections]:
-                raise RuntimeError("CUDA error")
+                raise RuntimeError(f"CUDA error on {len(images)} images")
 
         live_model.swap(Broken())
 
@@ -195,6 +197,7 @@ class TestPredict:
         started, may_end = Event(), Event()
 
         class Slow(ScriptedDetector):
+            @override
             def detect(self, images: Sequence[Radiograph]) -> list[Detections]:
                 started.set()
                 assert may_end.wait(10)
@@ -239,10 +242,8 @@ class TestWebhook:
         [b"", b"{", b"[]", b'{"action": 1}', b'{"action": "TASKS_CREATED"}', b"x" * 3_000_000],
         ids=["empty", "cut", "list", "number", "unknown", "huge"],
     )
-    def test_passes_over_everything_else(self, client: TestClient, body: bytes) -> None:
-        client.auth = None
-
-        assert client.post("/webhook", content=body).status_code == 204
+    def test_passes_over_everything_else(self, stranger: TestClient, body: bytes) -> None:
+        assert stranger.post("/webhook", content=body).status_code == 204
 
 
 class TestFrontDoor:
@@ -262,20 +263,17 @@ class TestFrontDoor:
         ["", "Basic", "Basic !", "Basic bGFiZWwtc3R1ZGlvOg==", "Bearer x", "Basic ÿ"],
     )
     def test_lets_nobody_in_without_the_password(
-        self, client: TestClient, method: str, path: str, authorization: str
+        self, stranger: TestClient, method: str, path: str, authorization: str
     ) -> None:
-        client.auth = None
-        headers = {"Authorization": authorization.encode("latin-1")} if authorization else {}
+        headers = {b"Authorization": authorization.encode("latin-1")} if authorization else {}
 
-        answer = client.request(method, path, headers=headers)
+        answer = stranger.request(method, path, headers=headers)
 
         assert answer.status_code == 401
         assert answer.headers["WWW-Authenticate"].startswith("Basic")
 
-    def test_lets_everybody_ask_for_its_health(self, client: TestClient) -> None:
-        client.auth = None
-
-        assert client.get("/health").json() == {"status": "UP", "model_version": "m1"}
+    def test_lets_everybody_ask_for_its_health(self, stranger: TestClient) -> None:
+        assert stranger.get("/health").json() == {"status": "UP", "model_version": "m1"}
 
 
 class TestSmallQuestions:

@@ -326,7 +326,7 @@ class TestCompose:
         (tmp_path / "overread_database_url").write_text("postgresql://u:p@postgres/overread\n")
 
         class InContainer(Settings):
-            model_config = SettingsConfigDict(Settings.model_config, secrets_dir=tmp_path)
+            model_config = SettingsConfigDict(secrets_dir=tmp_path)
 
         settings = InContainer()
 

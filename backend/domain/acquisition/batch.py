@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from math import floor, isfinite
 
 import numpy as np
@@ -119,7 +120,7 @@ def choose_batch(
     total = min(size, patients)
 
     shuffled = [pool[position] for position in rng.permutation(len(pool)).tolist()]
-    audits = list(_one_per_patient(shuffled))[: _audits(total, random_share)]
+    audits = list(islice(_one_per_patient(shuffled), _audits(total, random_share)))
     others = _others(shuffled, without={candidate.patient_key for candidate in audits})
 
     audit_places = set(rng.choice(total, size=len(audits), replace=False).tolist())

@@ -1,8 +1,9 @@
 """Worklists, and the readings that come of them."""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.domain.readings import Arm, Certainty, Origin
@@ -37,6 +38,7 @@ class WorklistEntryRow(Table):
     kind: Mapped[str]
     state: Mapped[str]
     task_id: Mapped[int | None] = mapped_column(unique=True)
+    task_updated_at: Mapped[datetime | None]
     link_expires_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
@@ -79,6 +81,7 @@ class ReadingRow(Table):
     lead_time_seconds: Mapped[float | None]
     annotation_id: Mapped[int | None] = mapped_column(index=True)
     annotation_updated_at: Mapped[datetime | None]
+    submitted: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
     read_at: Mapped[datetime]
     received_at: Mapped[datetime]
 

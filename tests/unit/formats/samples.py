@@ -23,7 +23,7 @@ READERS = ("R1", "R2", "R3")
 def cluster(finding: Finding, *edges: float, supporters: tuple[str, ...] = READERS) -> Cluster:
     return Cluster(
         finding=finding,
-        box=Box(*edges),
+        box=Box(*map(float, edges)),
         score=len(supporters) / 3,
         p_true=0.75,
         state=ClusterState.UNANIMOUS if supporters == READERS else ClusterState.MAJORITY,

@@ -22,7 +22,7 @@ from tests.unit.formats.samples import boxes, cluster, one_image, version
 
 HEADER = "image_id,class_name,class_id,rad_id,x_min,y_min,x_max,y_max"
 HEART = "a,Cardiomegaly,3,R1,10,20,30,40"
-TABLES = Path(__file__).parents[4] / "shared" / "data"
+PUBLISHED = Path(__file__).parents[4] / "shared" / "data"
 
 
 def read(folder: Path, *rows: str, header: str = HEADER) -> VinBigDataTable:
@@ -193,10 +193,10 @@ class TestWriteLabels:
         assert table.skipped == ()
 
 
-@pytest.mark.skipif(not TABLES.is_dir(), reason="the published tables are not on this machine")
+@pytest.mark.skipif(not PUBLISHED.is_dir(), reason="the published tables are not on this machine")
 class TestPublishedTables:
     def test_reads_all_readings(self) -> None:
-        table = vinbigdata_csv.read_readings(TABLES / "tables" / "vinbigdata_train.csv.gz")
+        table = vinbigdata_csv.read_readings(PUBLISHED / "tables" / "vinbigdata_train.csv.gz")
         readings = [boxes for readers in table.readings.values() for boxes in readers.values()]
         assert (len(table.readings), len(readings), sum(map(len, readings))) == (
             15_000,

@@ -1,5 +1,7 @@
 """Which boxes mean one lesion."""
 
+import subprocess
+import sys
 from datetime import UTC, datetime
 
 from backend.domain.boxes import Box
@@ -51,3 +53,14 @@ class TestFindLesions:
 
     def test_finds_nothing_where_nobody_marked_anything(self) -> None:
         assert grouped(readings(R8=[], R9=[])) == []
+
+
+def test_importing_the_rules_does_not_load_numba() -> None:
+    program = (
+        "import sys, backend.domain.consensus.verdict\n"
+        "print(*sorted({'numba', 'ensemble_boxes', 'scipy'} & set(sys.modules)))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.split() == []

@@ -1,0 +1,48 @@
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-headless up test check bench lint containers clean
+PYTHON ?= python3
+RUN := .venv/bin
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: .venv/installed  ## Everything on this machine, with sample radiographs
+	$(RUN)/overread demo
+
+demo-headless: .venv/installed  ## The whole loop once, with simulated readers
+	$(RUN)/overread demo --headless --folder "$$(mktemp -d)"
+
+up: .venv/installed  ## Label Studio, backend, ML backend, nightly job
+	$(RUN)/overread up
+
+test: .venv/installed .venv-label-studio/installed  ## All tests
+	$(RUN)/python -m pytest -n 2 --dist loadgroup
+
+lint: .venv/installed  ## Style, types, import contracts, docstrings
+	$(RUN)/ruff check .
+	$(RUN)/ruff format --check .
+	$(RUN)/mypy
+	$(RUN)/lint-imports
+	$(RUN)/numpydoc lint $$(git ls-files 'backend/*.py' 'ml_backend/*.py')
+
+check: lint test  ## Everything that has to be green
+
+containers: .venv/installed  ## Check the container files with dclint as well
+	npx --yes dclint@3.1.0 docker-compose.yml
+
+bench: .venv/installed  ## Benchmarks
+	@ls benchmarks/*.py 2>/dev/null || echo "no benchmark yet"
+
+clean:  ## Remove what make installed
+	rm -rf .venv .venv-label-studio
+
+.venv/installed: pyproject.toml constraints.txt
+	test -x $(RUN)/python || $(PYTHON) -m venv .venv
+	$(RUN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	$(RUN)/python -m uv pip install --quiet --python .venv -c constraints.txt -e '.[ml,test,dev]'
+	touch $@
+
+.venv-label-studio/installed: constraints-label-studio.txt | .venv/installed
+	$(RUN)/python -m uv venv --quiet --clear .venv-label-studio
+	$(RUN)/python -m uv pip install --quiet --python .venv-label-studio -c constraints-label-studio.txt label-studio
+	touch $@

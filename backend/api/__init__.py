@@ -1,0 +1,1 @@
+"""HTTP: the webhook, the images, and what programs ask."""

@@ -1,0 +1,67 @@
+"""The radiographs, for whoever holds a signed link."""
+
+import re
+from datetime import datetime
+from http import HTTPStatus
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import FileResponse
+
+from backend import image_links
+from backend.api.office import InOffice
+from backend.api.served_images import ServedImages
+from backend.desk import image_secret
+
+_LONGEST_CACHE_SECONDS = 3600
+_TIME = re.compile(r"[0-9]{1,12}", re.ASCII)
+
+router = APIRouter(tags=["images"])
+
+
+@router.api_route("/images/{image_id}.png", methods=["GET", "HEAD"])
+def show_image(
+    image_id: str, request: Request, office: InOffice, expires: str = "", signature: str = ""
+) -> Response:
+    """Return a radiograph as an 8-bit grey PNG without metadata.
+
+    Parameters
+    ----------
+    image_id : str
+        Which.
+    request : Request
+        May name the version that the browser has.
+    office : Office
+        The server's parts.
+    expires, signature : str
+        From the link.
+
+    Returns
+    -------
+    Response
+        The picture, or 304 when the browser has it.
+    """
+    now = office.clock()
+    _check_link(image_id, expires, signature, secret=image_secret(office.settings), now=now)
+    images = ServedImages(office.store, office.settings.data_dir / "served")
+    image = images.find(image_id)
+    etag = f'"{image.sha256}"'
+    headers = {"ETag": etag, "Cache-Control": _cache_control(int(expires), now)}
+    if etag in request.headers.get("if-none-match", ""):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return FileResponse(images.png(image), media_type="image/png", headers=headers)
+
+
+def _check_link(
+    image_id: str, expires: str, signature: str, *, secret: str, now: datetime
+) -> None:
+    if _TIME.fullmatch(expires) is None or not signature:
+        raise image_links.ImageLinkError(
+            "expected a signed link with `expires` and `signature`; open the task again"
+        )
+    image_links.verify(image_id, expires=int(expires), signature=signature, secret=secret, now=now)
+
+
+def _cache_control(expires: int, now: datetime) -> str:
+    # A browser must not show the picture from its cache when the link has expired.
+    seconds = min(_LONGEST_CACHE_SECONDS, int(expires - now.timestamp()))
+    return f"private, max-age={max(seconds, 0)}"

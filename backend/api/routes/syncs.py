@@ -1,0 +1,48 @@
+"""Sync with Label Studio, now."""
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from backend.api.credentials import ManagerAccount
+from backend.api.office import InOffice
+
+router = APIRouter(prefix="/api/v1", tags=["sync"])
+
+
+class SyncAnswer(BaseModel):
+    """What a sync did, over all readers.
+
+    Attributes
+    ----------
+    received : dict of str to int
+        Tasks pulled, by what was new.
+    tasks_pushed, tasks_lost : int
+        Tasks made, and tasks that somebody had deleted.
+    problems : list of str
+        What could not be done, with the remedy.
+    """
+
+    received: dict[str, int]
+    tasks_pushed: int
+    tasks_lost: int
+    problems: list[str]
+
+
+@router.post("/sync")
+def sync(_: ManagerAccount, office: InOffice) -> SyncAnswer:
+    """Bring Label Studio and the store to agree, and wait for it.
+
+    Parameters
+    ----------
+    _ : Account
+        Who asks.
+    office : Office
+        The server's parts.
+
+    Returns
+    -------
+    SyncAnswer
+        What was done.
+    """
+    report = office.syncs.run_once()
+    return SyncAnswer.model_validate(report, from_attributes=True)

@@ -1,0 +1,121 @@
+"""`overread import`: radiographs and readings from elsewhere."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from backend.cli.opened import open_store
+from backend.domain.skipped import Skipped
+from backend.terminal import Steps, console, now, print_json, print_skipped
+from backend.workflow import image_sets
+from backend.workflow.reconcile_store import reconcile_store
+from backend.workflow.register_images import ImageSet, ImportReport, register_images
+
+app = typer.Typer(help="Register radiographs, with their readings.", no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+class NothingImportedError(RuntimeError):
+    """Not one image of a source could be used."""
+
+
+@app.command()
+def vinbigdata(
+    *,
+    images: Annotated[Path, typer.Option(help="Folder of PNG or JPEG files named by image id.")],
+    labels: Annotated[Path, typer.Option(help="Readings in the form of Kaggle's train.csv.")],
+    image_sizes: Annotated[
+        Path | None,
+        typer.Option(help="Sizes of the originals (image_id, height, width), if resized."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Import a VinBigData table of readings and its images."""
+    found, skipped = image_sets.from_vinbigdata(images, labels, image_sizes)
+    _register(found, skipped, as_json=as_json)
+
+
+@app.command()
+def yolo(
+    folder: Annotated[Path, typer.Argument(help="With labels/<image id>.txt and the images.")],
+    *,
+    reader: Annotated[
+        str, typer.Option(help="Pseudonym that the labels are attributed to.")
+    ] = "yolo",
+    as_json: AsJson = False,
+) -> None:
+    """Import a YOLO dataset of the 14 findings; an empty file means "No finding"."""
+    found, skipped = image_sets.from_yolo(folder, reader_id=reader)
+    _register(found, skipped, as_json=as_json)
+
+
+@app.command(name="images")
+def folder_of_images(
+    folder: Annotated[Path, typer.Argument(help="Searched at any depth.")],
+    *,
+    keep_names: Annotated[
+        bool,
+        typer.Option(help="Use file names as image ids; only if they identify nobody."),
+    ] = False,
+    patient_pattern: Annotated[
+        str | None,
+        typer.Option(help=r"Finds the patient in a kept file name, e.g. '^(\d+)_'."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Register unread radiographs."""
+    found, skipped = image_sets.from_folder(
+        folder, keep_names=keep_names, patient_pattern=patient_pattern
+    )
+    _register(found, skipped, as_json=as_json)
+
+
+def _register(images: ImageSet, skipped: list[Skipped], *, as_json: bool) -> None:
+    store = open_store()
+    with Steps() as steps:
+        steps.step("registering images", len(images.files))
+        report = register_images(store, images, now=now(), on_image=steps.advance_by)
+        if report.readings:
+            reconcile_store(
+                store,
+                clock=now,
+                on_start=lambda total: steps.step("reconciling readings", total),
+                on_images=steps.advance_by,
+            )
+    report.skipped[:0] = skipped
+    _show(report, as_json=as_json)
+    if not report.images and not report.unchanged_images:
+        raise NothingImportedError(
+            f"none of {len(images.files)} images could be used; the list above says why"
+        )
+
+
+def _show(report: ImportReport, *, as_json: bool) -> None:
+    if as_json:
+        print_json(
+            {
+                "images": report.images,
+                "readings": report.readings,
+                "boxes": report.boxes,
+                "unchanged": {
+                    "images": report.unchanged_images,
+                    "readings": report.unchanged_readings,
+                },
+                "sizes_assumed": report.sizes_assumed,
+                "skipped": [{"what": item.what, "why": item.why} for item in report.skipped],
+            }
+        )
+        return
+    print_skipped(report.skipped)
+    console.print(
+        f"new: {report.images} images, {report.readings} readings, {report.boxes} boxes; "
+        f"there already: {report.unchanged_images} images, {report.unchanged_readings} readings"
+    )
+    if report.sizes_assumed:
+        console.print(
+            f"[yellow]{report.sizes_assumed} images have boxes but no known original size; the "
+            "boxes fit and were taken as pixels of the stored files. If these files were resized, "
+            "delete the database and import again with --image-sizes[/]"
+        )

@@ -1,0 +1,90 @@
+"""The command `overread`."""
+
+import logging
+import sys
+from importlib.metadata import entry_points, version
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+
+from backend.cli import doctor, images, models, queue, readers, releases, servers, store
+from backend.settings import Settings
+from backend.terminal import console
+
+app = typer.Typer(
+    name="overread",
+    help="Semi-automated annotation and active learning for chest radiographs.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.add_typer(images.app, name="import")
+app.add_typer(readers.app, name="readers")
+app.add_typer(queue.app, name="queue")
+app.add_typer(models.app, name="models")
+app.add_typer(releases.app, name="release")
+app.add_typer(store.app, name="db")
+for command in (
+    servers.up,
+    servers.serve,
+    servers.demo,
+    doctor.doctor,
+    queue.sync,
+    queue.consensus,
+):
+    app.command()(command)
+for found in sorted(entry_points(group="overread.commands"), key=lambda found: found.name):
+    app.command(found.name)(found.load())
+
+
+def _print_version(asked: bool) -> None:  # noqa: FBT001 - typer calls it so
+    if asked:
+        sys.stdout.write(f"overread {version('overread')}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version and end.", is_eager=True, callback=_print_version
+        ),
+    ] = False,
+) -> None:
+    """Take the options of the program itself."""
+
+
+def main() -> None:
+    """Run the command line; what went wrong is told in one sentence, with the remedy."""
+    try:
+        logging.basicConfig(
+            level=Settings().log_level, format="%(levelname)s %(name)s: %(message)s"
+        )
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        app()
+    except ValidationError as error:
+        _fail("a setting is wrong: " + "; ".join(_setting(item) for item in error.errors()))
+    except KeyboardInterrupt:
+        _fail("interrupted; run the same command again to go on", code=130)
+    except ModuleNotFoundError as error:
+        _fail(f"{error.name} is not installed; this command needs: pip install 'overread[ml]'")
+    except Exception as error:
+        # Our own errors say what was expected and how to mend it; anything else is a defect.
+        if type(error).__module__.partition(".")[0] not in {"backend", "ml_backend"}:
+            raise
+        _fail(str(error))
+
+
+def _setting(item: object) -> str:
+    assert isinstance(item, dict)  # noqa: S101 - narrows pydantic's type
+    name = "_".join(str(part) for part in item["loc"])
+    return f"OVERREAD_{name.upper()}: {item['msg']}"
+
+
+def _fail(message: str, *, code: int = 1) -> None:
+    console.print("[bold red]error:[/] ", end="")
+    console.print(message, markup=False)
+    sys.exit(code)

@@ -1,0 +1,123 @@
+"""`overread queue`, `overread sync`, `overread consensus`: from readings to what is read next."""
+
+from dataclasses import asdict, replace
+from typing import Annotated
+
+import typer
+
+from backend.cli.opened import open_store
+from backend.desk import open_desk, queue_rules
+from backend.settings import Settings
+from backend.terminal import Steps, console, now, print_json, print_table
+from backend.workflow.fill_worklists import fill_worklists
+from backend.workflow.reconcile_store import reconcile_store
+from backend.workflow.show_queue import show_queue
+from backend.workflow.synchronise import synchronise
+
+app = typer.Typer(help="What is read next, and why.", no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+class SyncFailedError(RuntimeError):
+    """Nothing could be exchanged with Label Studio."""
+
+
+@app.command()
+def show(*, as_json: AsJson = False) -> None:
+    """Show the open images in the order in which they are read."""
+    with open_store().snapshot() as unit:
+        rows = show_queue(unit)
+    if as_json:
+        print_json([asdict(row) for row in rows])
+        return
+    print_table(
+        "Queue",
+        ("rank", "image", "score", "channel", "why", "readers"),
+        [
+            (
+                row.rank,
+                row.image_id,
+                f"{row.score:.3f}",
+                row.channel,
+                row.reason,
+                ", ".join(row.readers),
+            )
+            for row in rows
+        ],
+    )
+
+
+@app.command()
+def refill(
+    *,
+    size: Annotated[
+        int | None, typer.Option(min=1, help="At most so many images; else until lists are full.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Choose what is read next, top up the worklists, and push them to Label Studio."""
+    settings = Settings()
+    store = open_store(settings)
+    with store.transaction() as unit:
+        entries = fill_worklists(unit, queue_rules(settings), now=now(), size=size)
+    report = synchronise(store, open_desk(settings), clock=now)
+    if as_json:
+        print_json(
+            {"entries": len(entries), "pushed": report.tasks_pushed, "problems": report.problems}
+        )
+    else:
+        images = len({entry.image_id for entry in entries})
+        console.print(f"{len(entries)} new entries for {images} images")
+        console.print(f"{report.tasks_pushed} tasks pushed to Label Studio")
+        _tell(report.problems)
+
+
+def sync(*, as_json: AsJson = False) -> None:
+    """Bring Label Studio and the store to agree, both ways."""
+    settings = Settings()
+    store = open_store(settings)
+    with store.snapshot() as unit:
+        readers = len(unit.readers.projects())
+    with Steps() as steps:
+        steps.step("synchronising readers", readers)
+        report = synchronise(
+            store, open_desk(settings), clock=now, on_reader=lambda _: steps.advance_by()
+        )
+    if as_json:
+        print_json(asdict(replace(report)))
+    else:
+        for kind, number in sorted(report.received.items()):
+            console.print(f"{number} {kind}")
+        console.print(
+            f"{report.tasks_pushed} tasks pushed, {report.tasks_lost} were deleted there"
+        )
+        _tell(report.problems)
+    if readers and len(report.problems) == readers:
+        raise SyncFailedError(
+            "no reader's project could be reached; nothing is lost, and the next sync catches up. "
+            "See: overread doctor"
+        )
+
+
+def consensus(*, as_json: AsJson = False) -> None:
+    """Reconcile the readings of every image."""
+    store = open_store()
+    with Steps() as steps:
+        images = reconcile_store(
+            store,
+            clock=now,
+            on_start=lambda total: steps.step("reconciling readings", total),
+            on_images=steps.advance_by,
+        )
+    with store.snapshot() as unit:
+        states = unit.consensus.cluster_states()
+    if as_json:
+        print_json({"images": images, "clusters": states})
+    else:
+        print_table(f"Consensus on {images} images", ("state", "clusters"), sorted(states.items()))
+
+
+def _tell(problems: list[str]) -> None:
+    for problem in problems:
+        console.print(f"problem: {problem}", markup=False)

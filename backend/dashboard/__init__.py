@@ -1,0 +1,1 @@
+"""The pages: sign-in, and where a reader starts."""

@@ -1,0 +1,291 @@
+"""The demonstration's steps, in order."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from backend.demo import sample
+from backend.demo.simulated_readers import SIMULATED_READERS
+from backend.desk import open_desk, open_reading_room, queue_rules
+from backend.domain.worklists import EntryState
+from backend.formats.releases import ReleaseFormat
+from backend.formats.verification import verify
+from backend.label_studio.reader_session import ReaderSession
+from backend.local_services.stack import own_command
+from backend.settings import Settings
+from backend.store.unit_of_work import Store
+from backend.terminal import Steps, now
+from backend.workflow.add_readers import AddedReader, NewReader, add_readers
+from backend.workflow.adopt_weights import adopt_weights
+from backend.workflow.cut_training_set import cut_training_set
+from backend.workflow.fill_worklists import fill_worklists
+from backend.workflow.reconcile_store import reconcile_store
+from backend.workflow.register_images import register_images
+from backend.workflow.release_dataset import release_dataset
+from backend.workflow.synchronise import synchronise
+
+_SECONDS_PER_IMAGE = 15.0
+_SECONDS_PER_REGION = 12.0
+
+
+class DemoFailedError(RuntimeError):
+    """A step of the demonstration did not do what it should."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What the whole loop did.
+
+    Attributes
+    ----------
+    images, readings : int
+        Registered images, and valid readings of them.
+    consensus_boxes : int
+        Clusters of the current consensus.
+    queued : int
+        Images that wait to be read, after the refill.
+    promoted : bool
+        Whether the retrained challenger passed the gate.
+    model_version : str
+        The champion at the end.
+    release : str
+        Folder of the release.
+    """
+
+    images: int
+    readings: int
+    consensus_boxes: int
+    queued: int
+    promoted: bool
+    model_version: str
+    release: str
+
+    def as_json(self) -> dict[str, object]:
+        """Return the summary as plain values.
+
+        Returns
+        -------
+        dict
+            For `--json`.
+        """
+        return asdict(self)
+
+
+def prepare(store: Store, settings: Settings, steps: Steps) -> None:
+    """Register the sample radiographs and the sample model; repeatable.
+
+    Parameters
+    ----------
+    store : Store
+        The demonstration's database.
+    settings : Settings
+        The demonstration's.
+    steps : Steps
+        Shows progress.
+    """
+    images = sample.sample_images()
+    steps.step("registering the sample radiographs", len(images.files))
+    register_images(store, images, now=now(), on_image=steps.advance_by)
+    with store.transaction() as unit:
+        adopt_weights(
+            unit,
+            sample.WEIGHTS,
+            settings.weights_dir,
+            origin="sample model, trained on the training part of the sample radiographs",
+            now=now(),
+        )
+
+
+def set_up_readers(
+    store: Store, settings: Settings, new_reader: Callable[[str], NewReader]
+) -> list[tuple[NewReader, AddedReader]]:
+    """Add the simulated readers to Label Studio.
+
+    Parameters
+    ----------
+    store : Store
+        The demonstration's database.
+    settings : Settings
+        The demonstration's.
+    new_reader : callable
+        Makes a reader of a name.
+
+    Returns
+    -------
+    list of (NewReader, AddedReader)
+        Log-ins and links.
+    """
+    new = [new_reader(reader.reader_id) for reader in SIMULATED_READERS]
+    return list(
+        zip(new, add_readers(store, open_reading_room(settings), new, now=now()), strict=True)
+    )
+
+
+def fill(store: Store, settings: Settings) -> int:
+    """Fill the worklists and push them to Label Studio.
+
+    Parameters
+    ----------
+    store : Store
+        The demonstration's database.
+    settings : Settings
+        The demonstration's.
+
+    Returns
+    -------
+    int
+        How many images wait to be read.
+
+    Raises
+    ------
+    DemoFailedError
+        If a worklist could not be pushed.
+    """
+    with store.transaction() as unit:
+        fill_worklists(unit, queue_rules(settings), now=now())
+    report = synchronise(store, open_desk(settings), clock=now)
+    if report.problems:
+        raise DemoFailedError("; ".join(report.problems))
+    with store.snapshot() as unit:
+        return len({entry.image_id for entry in unit.worklists.all(state=EntryState.OPEN)})
+
+
+def read_everything(
+    store: Store, settings: Settings, readers: list[tuple[NewReader, AddedReader]], steps: Steps
+) -> None:
+    """Let the simulated readers read their worklists, as real users of Label Studio.
+
+    Parameters
+    ----------
+    store : Store
+        The demonstration's database.
+    settings : Settings
+        Where Label Studio is.
+    readers : list of (NewReader, AddedReader)
+        Their log-ins.
+    steps : Steps
+        Shows progress.
+    """
+    published = sample.published_boxes()
+    with store.snapshot() as unit:
+        images = unit.images.all()
+        image_of = {entry.key: images[entry.image_id] for entry in unit.worklists.all()}
+        waiting = unit.worklists.counts()[EntryState.OPEN]
+    steps.step("three simulated readers read in Label Studio", waiting)
+    for simulated, (login, added) in zip(SIMULATED_READERS, readers, strict=True):
+        with ReaderSession.log_in(
+            settings.label_studio_url, login.email, login.password
+        ) as session:
+            while task := session.next_task(added.project.project_id):
+                image = image_of[task.entry or 0]
+                answer = simulated.answer(
+                    image.id,
+                    published.get(image.id, ()),
+                    task.predictions[0].result if task.predictions else (),
+                    width_px=image.width_px,
+                    height_px=image.height_px,
+                )
+                seconds = _SECONDS_PER_IMAGE + _SECONDS_PER_REGION * len(answer)
+                session.submit(task, answer, lead_time_seconds=seconds)
+                steps.advance_by()
+
+
+def close_the_loop(store: Store, settings: Settings, steps: Steps) -> Summary:
+    """Pull the readings, reconcile them, refill the queue, retrain behind the gate, release.
+
+    Parameters
+    ----------
+    store : Store
+        The demonstration's database.
+    settings : Settings
+        The demonstration's.
+    steps : Steps
+        Shows progress.
+
+    Returns
+    -------
+    Summary
+        What was done.
+
+    Raises
+    ------
+    DemoFailedError
+        If a step did not do what it should.
+    """
+    steps.step("pulling the readings", len(SIMULATED_READERS))
+    report = synchronise(
+        store, open_desk(settings), clock=now, on_reader=lambda _: steps.advance_by()
+    )
+    if report.problems:
+        raise DemoFailedError("; ".join(report.problems))
+    reconcile_store(
+        store,
+        clock=now,
+        on_start=lambda total: steps.step("reconciling the readings", total),
+        on_images=steps.advance_by,
+    )
+    retrained = run_command(settings, "retrain", "--json")
+    run_command(settings, "score", "--json")
+    queued = fill(store, settings)
+    release = _release(store, settings, steps)
+    with store.snapshot() as unit:
+        champion = unit.models.champion()
+        return Summary(
+            images=unit.images.count(),
+            readings=unit.readings.counts()["valid"],
+            consensus_boxes=sum(unit.consensus.cluster_states().values()),
+            queued=queued,
+            promoted=bool(retrained["promoted"]),
+            model_version=champion.name if champion else "none",
+            release=str(release),
+        )
+
+
+def run_command(settings: Settings, *arguments: str) -> dict[str, object]:
+    """Run a command of this program that needs torch, in a process of its own.
+
+    Parameters
+    ----------
+    settings : Settings
+        The demonstration's.
+    *arguments : str
+        The command, with ``--json``.
+
+    Returns
+    -------
+    dict
+        Its result.
+
+    Raises
+    ------
+    DemoFailedError
+        If it fails.
+    """
+    finished = subprocess.run(  # noqa: S603 - our own command
+        own_command(*arguments),
+        env=settings.as_environment(),
+        stdout=subprocess.PIPE,
+        check=False,
+        text=True,
+    )
+    if finished.returncode != 0:
+        raise DemoFailedError(f"`overread {' '.join(arguments)}` failed; its message is above")
+    result: dict[str, object] = json.loads(finished.stdout)
+    return result
+
+
+def _release(store: Store, settings: Settings, steps: Steps) -> Path:
+    with store.transaction() as unit:
+        version = cut_training_set(unit, seed=settings.seed, now=now())
+    folder = settings.data_dir / "releases" / f"{version.name}-yolo"
+    if not folder.exists():
+        steps.step(f"releasing dataset {version.name}", len(version.images))
+        release_dataset(
+            store, version, ReleaseFormat.YOLO, folder, now=now(), on_image=steps.advance_by
+        )
+    checked = verify(folder)
+    if not checked.ok:
+        raise DemoFailedError("the release is not intact: " + "; ".join(checked.problems))
+    return folder

@@ -1,0 +1,140 @@
+"""From the settings to what the workflow works with, and the secrets that both sides know."""
+
+from datetime import timedelta
+
+from backend.label_studio import provision
+from backend.label_studio.client import LabelStudioClient
+from backend.label_studio.projects import MlBackend
+from backend.label_studio.reading_form import form_xml
+from backend.settings import Settings
+from backend.workflow.add_readers import ReadingRoom
+from backend.workflow.fill_worklists import QueueRules
+from backend.workflow.label_studio_desk import LabelStudioDesk
+
+ML_BACKEND_USER = "label-studio"
+"""Name under which Label Studio signs in at the ML backend."""
+
+
+def open_desk(settings: Settings) -> LabelStudioDesk:
+    """Return how the workflow reaches Label Studio.
+
+    Parameters
+    ----------
+    settings : Settings
+        Where everything is.
+
+    Returns
+    -------
+    LabelStudioDesk
+        Nothing is contacted yet.
+    """
+
+    def open_client(reader_id: str) -> LabelStudioClient:
+        return LabelStudioClient(settings.label_studio_url, service_token(settings, reader_id))
+
+    return LabelStudioDesk(
+        open_client=open_client,
+        backend_url=settings.backend_url,
+        image_secret=image_secret(settings),
+        link_life=timedelta(days=settings.image_link_days),
+    )
+
+
+def open_reading_room(settings: Settings) -> ReadingRoom:
+    """Return how readers are set up in Label Studio.
+
+    Parameters
+    ----------
+    settings : Settings
+        Addresses and secrets.
+
+    Returns
+    -------
+    ReadingRoom
+        For `add_readers`.
+    """
+    return ReadingRoom(
+        command=settings.label_studio_command,
+        environment=provision.server_environment(
+            settings.label_studio_dir, settings.label_studio_url
+        ),
+        form=form_xml(),
+        webhook_url=f"{settings.backend_url.rstrip('/')}/webhooks/label-studio",
+        webhook_secret=webhook_secret(settings),
+        ml_backend=MlBackend(
+            settings.ml_backend_url, ML_BACKEND_USER, settings.derived_secret("ml-backend")
+        ),
+        open_client=open_desk(settings).open_client,
+    )
+
+
+def queue_rules(settings: Settings) -> QueueRules:
+    """Return how the queue is filled.
+
+    Parameters
+    ----------
+    settings : Settings
+        Sizes, shares and seed.
+
+    Returns
+    -------
+    QueueRules
+        For `fill_worklists`.
+    """
+    return QueueRules(
+        readers_per_image=settings.readers_per_image,
+        worklist_size=settings.worklist_size,
+        random_share=settings.random_share,
+        unassisted_share=settings.unassisted_share,
+        seed=settings.seed,
+    )
+
+
+def service_token(settings: Settings, reader_id: str) -> str:
+    """Return the API token with which the system acts in a reader's organisation.
+
+    Parameters
+    ----------
+    settings : Settings
+        Holds the secret key.
+    reader_id : str
+        The reader.
+
+    Returns
+    -------
+    str
+        40 characters.
+    """
+    return settings.derived_secret(f"label-studio-service:{reader_id}")
+
+
+def image_secret(settings: Settings) -> str:
+    """Return what image links are signed with.
+
+    Parameters
+    ----------
+    settings : Settings
+        Holds the secret key.
+
+    Returns
+    -------
+    str
+        40 characters.
+    """
+    return settings.derived_secret("image-links")
+
+
+def webhook_secret(settings: Settings) -> str:
+    """Return what Label Studio sends with every event.
+
+    Parameters
+    ----------
+    settings : Settings
+        Holds the secret key.
+
+    Returns
+    -------
+    str
+        40 characters.
+    """
+    return settings.derived_secret("webhook")

@@ -1,0 +1,131 @@
+"""The night's work, from what was read in the day to what is read tomorrow."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Protocol
+
+from backend.store.unit_of_work import Store
+from backend.workflow.fill_worklists import QueueRules, fill_worklists
+from backend.workflow.job_lease import hold_lease
+from backend.workflow.label_studio_desk import LabelStudioDesk
+from backend.workflow.reconcile_store import reconcile_store
+from backend.workflow.synchronise import SyncReport, synchronise
+
+
+class TrainAndScore(Protocol):
+    """The part of the night that needs torch."""
+
+    def retrain(self) -> dict[str, object]:
+        """Cut, train, evaluate and pass the gate; return what came of it."""
+
+    def score(self) -> dict[str, object]:
+        """Score the unread pool with the champion; return how many images."""
+
+
+@dataclass(frozen=True, slots=True)
+class NightReport:
+    """What a night did.
+
+    Attributes
+    ----------
+    received : dict
+        Readings pulled, by kind.
+    consensus_images : int
+        Images with a consensus.
+    retrained, scored : dict
+        What training and scoring report.
+    queued : int
+        New worklist entries.
+    pushed : int
+        Tasks made of them.
+    problems : tuple of str
+        What could not be done; the next night tries again.
+    """
+
+    received: dict[str, int]
+    consensus_images: int
+    retrained: dict[str, object]
+    scored: dict[str, object]
+    queued: int
+    pushed: int
+    problems: tuple[str, ...]
+
+    def as_json(self) -> dict[str, object]:
+        """Return the report as plain values.
+
+        Returns
+        -------
+        dict
+            For `--json`.
+        """
+        return asdict(self)
+
+
+def nightly(
+    store: Store,
+    desk: LabelStudioDesk,
+    rules: QueueRules,
+    ml: TrainAndScore,
+    *,
+    clock: Callable[[], datetime],
+    say: Callable[[str], None] = lambda _: None,
+) -> NightReport:
+    """Do the night's work once; every step can be repeated, so start an interrupted night again.
+
+    Parameters
+    ----------
+    store : Store
+        The database.
+    desk : LabelStudioDesk
+        How to reach Label Studio.
+    rules : QueueRules
+        How the queue is filled.
+    ml : TrainAndScore
+        Training and scoring.
+    clock : callable
+        Gives the time; aware.
+    say : callable
+        Tells people which step has begun.
+
+    Returns
+    -------
+    NightReport
+        What was done.
+    """
+    with hold_lease(store, "nightly", clock=clock) as renew:
+        say("pulling what was read")
+        pulled = synchronise(store, desk, clock=clock)
+
+        say("reconciling the readings")
+        consensus_images = reconcile_store(store, clock=clock)
+
+        say("training a challenger and holding it against the champion")
+        renew()
+        retrained = ml.retrain()
+
+        say("scoring the unread pool")
+        renew()
+        scored = ml.score()
+
+        say("filling the worklists")
+        renew()
+        with store.transaction() as unit:
+            entries = fill_worklists(unit, rules, now=clock())
+
+        say("pushing the worklists")
+        pushed = synchronise(store, desk, clock=clock)
+
+    return NightReport(
+        received=_new(pulled),
+        consensus_images=consensus_images,
+        retrained=retrained,
+        scored=scored,
+        queued=len(entries),
+        pushed=pulled.tasks_pushed + pushed.tasks_pushed,
+        problems=tuple(dict.fromkeys([*pulled.problems, *pushed.problems])),
+    )
+
+
+def _new(report: SyncReport) -> dict[str, int]:
+    return {kind: number for kind, number in report.received.items() if kind != "unchanged"}

@@ -1,0 +1,141 @@
+"""The commands of `overread` that need torch; the command line finds them by entry point."""
+
+from contextlib import suppress
+from typing import Annotated
+
+import typer
+
+from backend.desk import open_desk, queue_rules
+from backend.settings import Settings
+from backend.store.unit_of_work import Store
+from backend.terminal import Steps, console, now, print_json, print_skipped
+from backend.workflow.nightly import nightly as work_through_the_night
+from ml_backend.open_detector import open_detector
+from ml_backend.schedule import wait_for_the_night
+from ml_backend.score_pool import ScoreReport, score_pool
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+class NoChampionError(LookupError):
+    """There is no model to score with."""
+
+
+def score(*, as_json: AsJson = False) -> None:
+    """Pre-annotate and score the unread pool with the champion."""
+    settings = Settings()
+    store = Store(settings.sqlalchemy_url)
+    with store.snapshot() as unit:
+        champion = unit.models.champion()
+    if champion is None:
+        raise NoChampionError("no model version is champion yet; train one: overread retrain")
+    with Steps() as steps:
+        report = score_pool(
+            store,
+            open_detector(settings, champion),
+            clock=now,
+            on_start=lambda total: steps.step(f"scoring with {champion.name}", total),
+            on_images=steps.advance_by,
+        )
+    _show_score(report, as_json=as_json)
+
+
+def retrain(
+    *,
+    force: Annotated[
+        bool, typer.Option(help="Train even if nothing was read since the last run.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Cut a dataset version, train a challenger, and let it pass the gate or not."""
+    # Imported here, because torch takes seconds and `overread --help` loads this module.
+    from ml_backend.retrain import Retrain  # noqa: PLC0415
+
+    settings = Settings()
+    with Steps() as steps:
+        report = Retrain(Store(settings.sqlalchemy_url), settings, now, steps).run(force=force)
+    print_skipped(report.skipped)
+    if as_json:
+        print_json(report.as_json())
+        return
+    if report.model_version is None:
+        console.print(f"nothing trained on {report.dataset_version}: {report.reason}")
+        return
+    standing = "is champion now" if report.promoted else "was turned away"
+    console.print(
+        f"{report.model_version}, trained on {report.dataset_version}, {standing}: {report.reason}"
+    )
+
+
+def nightly(
+    *,
+    schedule: Annotated[
+        str | None,
+        typer.Option(help='Run for ever at these times, cron form, e.g. "0 2 * * *".'),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Sync, reconcile, retrain, score, refill the worklists: once, or every night."""
+    # Imported here, because torch takes seconds and `overread --help` loads this module.
+    from ml_backend.night_shift import NightShift  # noqa: PLC0415
+
+    settings = Settings()
+    store = Store(settings.sqlalchemy_url)
+    with suppress(KeyboardInterrupt):
+        while True:
+            if schedule is not None:
+                wait_for_the_night(schedule, say=console.print)
+            with Steps() as steps:
+                report = work_through_the_night(
+                    store,
+                    open_desk(settings),
+                    queue_rules(settings),
+                    NightShift(store, settings, now, steps),
+                    clock=now,
+                    say=console.print,
+                )
+            for problem in report.problems:
+                console.print(f"problem: {problem}", markup=False)
+            if as_json:
+                print_json(report.as_json())
+            if schedule is None:
+                break
+
+
+def serve_ml() -> None:
+    """Serve the detector to Label Studio (the ML backend)."""
+    # Imported here, because a web server is nothing that `overread --help` has to wait for.
+    import uvicorn  # noqa: PLC0415
+
+    from ml_backend.app import create_app  # noqa: PLC0415
+    from ml_backend.champion_watch import ChampionWatch  # noqa: PLC0415
+    from ml_backend.live_model import LiveModel  # noqa: PLC0415
+
+    settings = Settings()
+    live_model = LiveModel()
+    watch = ChampionWatch(settings, Store(settings.sqlalchemy_url), live_model)
+    watch.start()
+    try:
+        uvicorn.run(
+            create_app(settings, live_model),
+            host=settings.ml_backend_host,
+            port=settings.ml_backend_port,
+            log_level=settings.log_level.lower(),
+            access_log=False,
+        )
+    finally:
+        watch.stop()
+
+
+def _show_score(report: ScoreReport, *, as_json: bool) -> None:
+    print_skipped(report.failed)
+    if as_json:
+        print_json(
+            {
+                "model_version": report.model_version,
+                "scored": report.scored,
+                "failed": [{"what": item.what, "why": item.why} for item in report.failed],
+            }
+        )
+    else:
+        console.print(f"{report.scored} images scored with {report.model_version}")

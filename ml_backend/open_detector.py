@@ -1,0 +1,62 @@
+"""From a model version to the detector that runs it."""
+
+from pathlib import Path
+
+from backend.domain.models import ModelVersion
+from backend.settings import Settings
+from ml_backend.detector import Detector
+from ml_backend.live_model import verified_weights
+from ml_backend.scripted_detector import ScriptedDetector
+
+
+def open_detector(
+    settings: Settings, model: ModelVersion, *, min_score: float | None = None
+) -> Detector:
+    """Load the detector of a model version; its weights are verified first.
+
+    Parameters
+    ----------
+    settings : Settings
+        Which kind of detector, and on which device.
+    model : ModelVersion
+        Whose weights.
+    min_score : float or None
+        Lowest confidence to report, in [0, 1]; the detector's own when None.
+
+    Returns
+    -------
+    Detector
+        Ready to detect.
+    """
+    if settings.detector == "scripted":
+        return ScriptedDetector(model_version=model.name)
+    return load_yolo(settings, verified_weights(model), model.name, min_score=min_score)
+
+
+def load_yolo(
+    settings: Settings, weights: Path, model_version: str, *, min_score: float | None = None
+) -> Detector:
+    """Load a detector from weights that were verified, or were just trained.
+
+    Parameters
+    ----------
+    settings : Settings
+        On which device.
+    weights : Path
+        The file.
+    model_version : str
+        Its name.
+    min_score : float or None
+        Lowest confidence to report, in [0, 1]; the detector's own when None.
+
+    Returns
+    -------
+    Detector
+        Ready to detect.
+    """
+    # Imported here, because torch takes seconds and the scripted detector needs none of it.
+    from ml_backend.yolo_detector import YoloDetector  # noqa: PLC0415
+
+    if min_score is None:
+        return YoloDetector(weights, model_version, device=settings.device)
+    return YoloDetector(weights, model_version, device=settings.device, min_score=min_score)

@@ -1,0 +1,251 @@
+"""From a dataset version to weights that serve."""
+
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from backend.domain.dataset import DatasetVersion
+from backend.domain.images import Split
+from backend.formats.radiographs import encode_png, read_file
+from ml_backend.detector import Detections
+from ml_backend.image_source import read_registered
+from tests.ml.conftest import WHITE_PATCH, dataset_version, radiograph
+
+torch = pytest.importorskip("torch")
+if find_spec("ultralytics") is None:  # not importorskip: it would import with telemetry on
+    pytest.skip("needs the extra `ml`", allow_module_level=True)
+
+from ml_backend.scripted_detector import ScriptedDetector  # noqa: E402
+from ml_backend.training.dataset_folder import (  # noqa: E402
+    NothingToTrainOnError,
+    write_dataset_folder,
+)
+from ml_backend.training.evaluate import LOWEST_SCORE, evaluate  # noqa: E402
+from ml_backend.training.fit import Recipe, fit  # noqa: E402
+from ml_backend.training.weights import (  # noqa: E402
+    BaseWeightsMissingError,
+    find_base_weights,
+    store_weights,
+)
+from ml_backend.ultralytics_settings import import_part, import_ultralytics  # noqa: E402
+from ml_backend.yolo_detector import YoloDetector  # noqa: E402
+
+RECIPE = Recipe(epochs=2, image_size_px=64, batch=2, seed=1)
+
+
+class KilledError(Exception):
+    """The night was too short."""
+
+
+@pytest.fixture
+def version(tmp_path: Path) -> DatasetVersion:
+    images = tmp_path / "images"
+    images.mkdir()
+    return dataset_version(images)
+
+
+@pytest.fixture
+def base_weights(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    network = import_part("nn.tasks").DetectionModel("yolo26n.yaml", verbose=False)
+    path = tmp_path / "base.pt"
+    torch.save({"model": network, "train_args": {}}, path)
+    return path
+
+
+class TestWriteDatasetFolder:
+    def test_writes_what_ultralytics_reads(self, version: DatasetVersion, tmp_path: Path) -> None:
+        written = write_dataset_folder(
+            version, ["i0", "i0", "i2"], tmp_path / "d1", image_size_px=64
+        )
+
+        folder = written.path
+        assert written.training_lines == 3
+        assert written.skipped == ()
+        assert (folder / "train.txt").read_text().split() == [
+            "./images/i0.png",
+            "./images/i0.png",
+            "./images/i2.png",
+        ]
+        assert len((folder / "val.txt").read_text().split()) == 3
+        row = (folder / "labels" / "i0.txt").read_text().split()
+        assert row[0] == "3"
+        center_x = (WHITE_PATCH.x_min + WHITE_PATCH.x_max) / 2 / 120
+        assert float(row[1]) == pytest.approx(center_x, abs=1e-6)
+        assert (folder / "labels" / "i2.txt").read_text() == ""
+        assert not (folder / "images" / "i1.png").exists()
+        checked = import_part("data.utils").check_det_dataset(str(folder / "data.yaml"))
+        assert checked["nc"] == 14
+        assert checked["names"][3] == "Cardiomegaly"
+
+    def test_shows_training_the_pixels_that_serving_sees(
+        self, version: DatasetVersion, tmp_path: Path
+    ) -> None:
+        deep = tmp_path / "images" / "i0.png"
+        cv2.imwrite(str(deep), np.linspace(0, 65535, 128 * 120, dtype=np.uint16).reshape(128, 120))
+        member = version.images[0]
+        fresh = read_file(deep).pixel_hash
+        changed = replace(
+            version,
+            images=(
+                replace(member, image=replace(member.image, pixel_hash=fresh)),
+                *version.images[1:],
+            ),
+        )
+
+        folder = write_dataset_folder(changed, ["i0"], tmp_path / "d1", image_size_px=128).path
+
+        stored = cv2.imread(str(folder / "images" / "i0.png"), cv2.IMREAD_UNCHANGED)
+        np.testing.assert_array_equal(stored, read_registered(changed.images[0].image))
+
+    def test_names_the_images_that_it_could_not_read(
+        self, version: DatasetVersion, tmp_path: Path
+    ) -> None:
+        Path(version.images[0].image.uri).write_bytes(b"")
+        Path(version.images[1].image.uri).write_bytes(encode_png(radiograph(77)))
+
+        written = write_dataset_folder(
+            version, ["i0", "i1", "i2"], tmp_path / "d1", image_size_px=64
+        )
+
+        assert [each.what for each in written.skipped] == ["i0", "i1"]
+        assert written.training_lines == 1
+
+    def test_keeps_a_folder_that_holds_the_same(
+        self, version: DatasetVersion, tmp_path: Path
+    ) -> None:
+        first = write_dataset_folder(version, ["i0"], tmp_path / "d1", image_size_px=64)
+        (first.path / "run").mkdir()
+
+        again = write_dataset_folder(version, ["i0"], tmp_path / "d1", image_size_px=64)
+        assert again == first
+        assert (first.path / "run").exists()
+
+        write_dataset_folder(version, ["i1"], tmp_path / "d1", image_size_px=64)
+        assert not (first.path / "run").exists()
+
+    def test_leaves_nothing_behind_when_there_is_nothing_to_train_on(
+        self, version: DatasetVersion, tmp_path: Path
+    ) -> None:
+        with pytest.raises(NothingToTrainOnError, match="training list"):
+            write_dataset_folder(version, [], tmp_path / "d1", image_size_px=64)
+        assert [path.name for path in tmp_path.iterdir()] == ["images"]
+
+    def test_asks_for_validation_images(self, version: DatasetVersion, tmp_path: Path) -> None:
+        training = replace(version, images=version.in_split(Split.TRAIN))
+
+        with pytest.raises(NothingToTrainOnError, match="validation split"):
+            write_dataset_folder(training, ["i0"], tmp_path / "d1", image_size_px=64)
+
+
+class TestFit:
+    @pytest.mark.parametrize("boxes_to_choose_by", [1, 100], ids=["best epoch", "last epoch"])
+    def test_trains_resumes_after_being_killed_and_serves(
+        self,
+        version: DatasetVersion,
+        base_weights: Path,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        boxes_to_choose_by: int,
+    ) -> None:
+        monkeypatch.setattr("ml_backend.training.fit._BOXES_TO_CHOOSE_BY", boxes_to_choose_by)
+        folder = write_dataset_folder(
+            version, ["i0", "i0", "i1", "i2"], tmp_path / "d1", image_size_px=64
+        ).path
+        seen: list[int] = []
+
+        def die(epoch: int, epochs: int, figures: dict[str, float]) -> None:
+            assert epochs == 2
+            assert figures["box_loss"] > 0
+            seen.append(epoch)
+            raise KilledError
+
+        with pytest.raises(KilledError):
+            fit(folder, base_weights, RECIPE, device="cpu", on_epoch=die)
+        best = fit(
+            folder,
+            base_weights,
+            RECIPE,
+            device="cpu",
+            on_epoch=lambda epoch, *_: seen.append(epoch),
+        )
+        assert seen == [1, 2]
+
+        fit(folder, base_weights, RECIPE, device="cpu", on_epoch=die)  # was through
+        assert seen == [1, 2]
+
+        stored = store_weights(best, tmp_path / "weights")
+        detector = YoloDetector(stored.path, "m1", device="cpu", min_score=LOWEST_SCORE)
+        assert detector.image_size_px == 64
+        assert stored.size_bytes < 6_000_000
+        done: list[tuple[int, int]] = []
+        quality, predictions = evaluate(
+            detector, version.in_split(Split.VALIDATION), lambda *at: done.append(at)
+        )
+        assert quality.images == len(predictions) == 3
+        assert quality.map is not None
+        assert done == [(3, 3)]
+
+    def test_asks_for_base_weights(self, tmp_path: Path) -> None:
+        with pytest.raises(BaseWeightsMissingError, match="is no file"):
+            fit(tmp_path, tmp_path / "none.pt", RECIPE)
+
+
+class TestStoreWeights:
+    def test_gives_equal_weights_one_small_file_without_traces(
+        self, base_weights: Path, tmp_path: Path
+    ) -> None:
+        checkpoint = torch.load(base_weights, weights_only=False)
+        checkpoint["train_args"] = {"imgsz": 64, "data": "/home/somebody/data.yaml"}
+        checkpoint["optimizer"] = {"state": torch.zeros(1000)}
+        torch.save(checkpoint, base_weights)
+
+        first = store_weights(base_weights, tmp_path / "weights")
+        again = store_weights(base_weights, tmp_path / "weights")
+
+        assert first == again
+        assert first.path.name == f"{first.sha256}.pt"
+        assert list((tmp_path / "weights").iterdir()) == [first.path]
+        content = first.path.read_bytes()
+        assert b"somebody" not in content
+        assert str(tmp_path).encode() not in content
+
+
+class TestFindBaseWeights:
+    def test_takes_a_file(self, base_weights: Path, tmp_path: Path) -> None:
+        assert find_base_weights(str(base_weights), tmp_path) == base_weights
+
+    def test_takes_what_was_fetched_before(self, tmp_path: Path) -> None:
+        kept = tmp_path / "base" / "yolo26n.pt"
+        kept.parent.mkdir()
+        kept.touch()
+
+        assert find_base_weights("yolo26n.pt", tmp_path) == kept
+
+    @pytest.mark.parametrize("name", ["yolo26n.pt", "mine.pt", "/nowhere/yolo26n.pt", "../x.pt"])
+    def test_says_how_to_give_a_file_when_there_is_none(self, tmp_path: Path, name: str) -> None:
+        with pytest.raises(BaseWeightsMissingError, match="OVERREAD_BASE_WEIGHTS=") as caught:
+            find_base_weights(name, tmp_path)
+        assert name in str(caught.value)
+        assert import_ultralytics().settings["sync"] is False
+
+
+class TestEvaluate:
+    def test_measures_a_perfect_detector_as_perfect(self, version: DatasetVersion) -> None:
+        script = {
+            member.image.pixel_hash: Detections(
+                np.array([cluster.box for cluster in member.clusters]).reshape(-1, 4),
+                np.array([int(cluster.finding) for cluster in member.clusters], dtype=np.int64),
+                np.array([0.9 for _ in member.clusters]),
+            )
+            for member in version.images
+        }
+
+        quality, _ = evaluate(ScriptedDetector(script), version.images)
+
+        assert quality.map == 1
+        assert quality.images == 6

@@ -1,0 +1,90 @@
+"""Small things to keep in a store."""
+
+from datetime import UTC, datetime, timedelta
+
+from backend.domain.boxes import Box
+from backend.domain.findings import Finding
+from backend.domain.images import Image
+from backend.domain.models import ModelState, ModelVersion
+from backend.domain.predictions import PredictedBox, Prediction
+from backend.domain.readings import Arm, ReadBox, Reading
+from backend.domain.worklists import WorklistEntry
+from backend.store.readers import ReaderProject
+from backend.store.readings import Receipt
+from backend.store.unit_of_work import Store
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
+LATER = NOW + timedelta(hours=1)
+HERE = Box(10.5, 20.25, 110.125, 220.0625)
+THERE = Box(300, 300, 400, 400)
+
+
+def image(image_id: str = "a", *, patient: str | None = None) -> Image:
+    return Image(
+        id=image_id,
+        source="test",
+        uri=f"/images/{image_id}.png",
+        sha256="0" * 64,
+        pixel_hash=f"pixels-{image_id}",
+        width_px=1000,
+        height_px=800,
+        patient_key=patient or image_id,
+    )
+
+
+def mark(box: Box = HERE, finding: Finding = Finding.CARDIOMEGALY) -> ReadBox:
+    return ReadBox(finding, box)
+
+
+def reading(image_id: str = "a", reader_id: str = "R1", *boxes: ReadBox) -> Reading:
+    return Reading(image_id, reader_id, boxes, NOW)
+
+
+def model(name: str = "m1", *, created_at: datetime = NOW) -> ModelVersion:
+    return ModelVersion(name, ModelState.CHALLENGER, f"/weights/{name}.pt", "1" * 64, created_at)
+
+
+def predicted(score: float = 0.5, finding: Finding = Finding.CARDIOMEGALY) -> PredictedBox:
+    return PredictedBox(finding, HERE, score)
+
+
+def entry(image_id: str = "a", reader_id: str = "R1", *, rank: int = 1) -> WorklistEntry:
+    return WorklistEntry(
+        image_id=image_id,
+        reader_id=reader_id,
+        rank=rank,
+        score=1.5,
+        channel="uncertain",
+        reason="It was asked for.",
+        arm=Arm.UNASSISTED,
+    )
+
+
+def register(store: Store, *images: Image, readers: tuple[str, ...] = ("R1", "R2", "R3")) -> None:
+    """Keep images and readers."""
+    with store.transaction() as unit:
+        unit.images.add(images, now=NOW)
+        unit.readers.ensure(readers, now=NOW)
+
+
+def keep(store: Store, *readings: Reading) -> None:
+    """Keep imported readings."""
+    with store.transaction() as unit:
+        unit.readings.add(readings, Receipt(NOW))
+
+
+def enrol(store: Store, *reader_ids: str) -> None:
+    """Give readers a Label Studio project each."""
+    with store.transaction() as unit:
+        unit.readers.ensure(reader_ids, now=NOW)
+        for number, reader_id in enumerate(reader_ids, start=1):
+            email = f"{reader_id.lower()}@example.org"
+            unit.readers.add_project(ReaderProject(reader_id, email, number, 100 + number))
+
+
+def serve(store: Store, *predictions: Prediction) -> None:
+    """Make m1 champion, with these predictions."""
+    with store.transaction() as unit:
+        unit.models.add(model())
+        unit.models.crown("m1", now=NOW)
+        unit.predictions.add(predictions, now=NOW)

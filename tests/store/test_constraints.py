@@ -1,0 +1,110 @@
+"""The database itself refuses what the rules forbid."""
+
+import pytest
+from sqlalchemy import CheckConstraint, text
+from sqlalchemy.exc import IntegrityError
+
+from backend.domain.consensus.verdict import reconcile
+from backend.domain.dataset import DatasetVersion
+from backend.domain.predictions import Prediction
+from backend.store.accounts import Account
+from backend.store.tables import Table
+from backend.store.unit_of_work import Store
+from tests.store.samples import (
+    NOW,
+    entry,
+    image,
+    keep,
+    mark,
+    model,
+    predicted,
+    reading,
+    register,
+)
+
+FORBIDDEN = [
+    ("image", "width_px = 0", "size_positive"),
+    ("image", "height_px = -1", "size_positive"),
+    ("image", "split = 'training'", "split_known"),
+    ("account", "role = 'king'", "role_known"),
+    ("account", "reader_id = NULL", "reader_is_named"),
+    ("model_version", "state = 'odd'", "state_known"),
+    ("model_version", "map40 = 1.1", "map40_is_share"),
+    ("predicted_box", "score = -0.1", "score_is_share"),
+    ("training_run", "state = 'odd'", "state_known"),
+    ("worklist_entry", "arm = 'odd'", "arm_known"),
+    ("worklist_entry", "kind = 'odd'", "kind_known"),
+    ("worklist_entry", "state = 'odd'", "state_known"),
+    ("worklist_entry", "model_version = 'm1'", "unassisted_unshown"),
+    ("worklist_entry", "rank = 0", "counts_from_one"),
+    ("reading", "arm = 'odd'", "arm_known"),
+    ("reading", "state = 'odd'", "state_known"),
+    ("reading", "model_version = 'm1'", "unassisted_unshown"),
+    ("reading", "revision = 0", "counts_from_one"),
+    ("reading", "lead_time_seconds = -1", "lead_time_positive"),
+    ("reading", "state = 'quarantined'", "reason_given"),
+    ("read_box", "origin = 'odd'", "origin_known"),
+    ("read_box", "certainty = 'odd'", "certainty_known"),
+    ("consensus", "p_no_finding = 2", "p_no_finding_is_share"),
+    ("cluster", "state = 'odd'", "state_known"),
+    ("cluster", "score = 2", "score_is_share"),
+    ("cluster", "p_true = 2", "p_true_is_share"),
+    ("adjudication", "decision = 'odd'", "decision_known"),
+    ("dataset_version", "p_true_from = 2", "p_true_from_is_share"),
+    ("dataset_image", "split = 'odd'", "split_known"),
+    *(
+        (table, change, rule)
+        for table in ("read_box", "predicted_box", "cluster")
+        for change, rule in (
+            ("finding = 14", "finding_known"),
+            ("finding = -1", "finding_known"),
+            ("x_max = x_min", "box_has_area"),
+            ("y_max = y_min - 1", "box_has_area"),
+            ("x_min = -1", "box_inside"),
+        )
+    ),
+]
+
+
+@pytest.fixture
+def full(store: Store) -> Store:
+    """Keep at least one row in every table that has a rule."""
+    register(store, image("a"))
+    keep(store, reading("a", "R1", mark()))
+    with store.transaction() as unit:
+        unit.models.add(model())
+        unit.predictions.add([Prediction("a", "m1", (predicted(),))], now=NOW)
+        unit.worklists.add([entry("a")], now=NOW)
+        unit.accounts.put(Account("r@x", "reader", "R1"), now=NOW)
+        [key] = unit.consensus.record([reconcile("a", unit.readings.valid())], now=NOW)
+        unit.datasets.add(DatasetVersion("d1", "0" * 64, "wbf-1", NOW, ()), {}, p_true_from=0.5)
+        unit.models.start_run("d1", {}, now=NOW)
+    with store._engine.begin() as connection:
+        connection.execute(text(f"INSERT INTO dataset_image VALUES ('d1', 'a', {key}, 'train')"))
+        connection.execute(
+            text(
+                "INSERT INTO adjudication (id, cluster_id, adjudicator_id, decision, decided_at) "
+                "SELECT 1, id, 'R1', 'accept', '2026-01-01 00:00:00' FROM cluster"
+            )
+        )
+    return store
+
+
+class TestConstraints:
+    def test_refuse_what_the_rules_forbid(self, full: Store) -> None:
+        for table, change, rule in FORBIDDEN:
+            with (
+                pytest.raises(IntegrityError, match=f"ck_{table}_{rule}"),
+                full._engine.begin() as connection,
+            ):
+                connection.execute(text(f"UPDATE {table} SET {change}"))  # noqa: S608 - from above
+
+    def test_are_all_listed_above(self) -> None:
+        stated = {
+            str(constraint.name)
+            for table in Table.metadata.tables.values()
+            for constraint in table.constraints
+            if isinstance(constraint, CheckConstraint)
+        }
+
+        assert stated == {f"ck_{table}_{rule}" for table, _, rule in FORBIDDEN}

@@ -1,0 +1,83 @@
+"""Worklist entries in the store."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from backend.domain.worklists import EntryState
+from backend.store.unit_of_work import Store
+from tests.store.samples import LATER, NOW, entry, image, register
+
+A, B = entry("a", rank=2), entry("b", rank=1)
+
+
+@pytest.fixture
+def filled(store: Store) -> Store:
+    register(store, image("a"), image("b"))
+    with store.transaction() as unit:
+        unit.worklists.add([A, B, entry("a", "R2", rank=2)], now=NOW)
+    return store
+
+
+def key_of(store: Store, image_id: str) -> int:
+    with store.snapshot() as unit:
+        return next(
+            one.key for one in unit.worklists.all(reader_id="R1") if one.image_id == image_id
+        )
+
+
+class TestWorklists:
+    def test_come_back_by_rank_as_they_went_in(self, filled: Store) -> None:
+        with filled.snapshot() as unit:
+            mine = unit.worklists.all(reader_id="R1", state=EntryState.OPEN)
+            assert [one.reader_id for one in unit.worklists.all()] == ["R1", "R1", "R2"]
+            assert unit.worklists.get(mine[0].key) == mine[0]
+            assert unit.worklists.get(999) is None
+            assert unit.worklists.last_rank() == 2
+
+        assert [replace(one, id=None) for one in mine] == [B, A]
+
+    def test_ask_nobody_twice(self, filled: Store) -> None:
+        with pytest.raises(IntegrityError), filled.transaction() as unit:
+            unit.worklists.add([replace(A, rank=9)], now=NOW)
+
+    def test_are_counted_in_every_state(self, filled: Store) -> None:
+        with filled.transaction() as unit:
+            unit.worklists.set_state(unit.worklists.all()[0].key, EntryState.READ, now=NOW)
+            counts = unit.worklists.counts()
+            mine = unit.worklists.counts("R2")
+
+        assert counts == {"open": 2, "read": 1, "skipped": 0, "withdrawn": 0}
+        assert mine == {"open": 1, "read": 0, "skipped": 0, "withdrawn": 0}
+
+    def test_know_whose_links_grow_old(self, filled: Store) -> None:
+        old, unknown = key_of(filled, "a"), key_of(filled, "b")
+        with filled.transaction() as unit:
+            unit.worklists.record_tasks([(old, 11)], link_expires_at=LATER)
+            assert unit.worklists.with_link_expiring("R1", LATER) == []
+            due = unit.worklists.with_link_expiring("R1", LATER + timedelta(seconds=1))
+            unit.worklists.follow_task(unknown, 12, updated_at=NOW)
+            with_unknown = unit.worklists.with_link_expiring("R1", NOW)
+
+        assert [(one.key, one.task_id) for one in due] == [(old, 11)]
+        assert [(one.key, one.task_id) for one in with_unknown] == [(unknown, 12)]
+
+    def test_show_a_task_once(self, filled: Store) -> None:
+        tasks = [(key_of(filled, "a"), 11), (key_of(filled, "b"), 11)]
+
+        with pytest.raises(IntegrityError), filled.transaction() as unit:
+            unit.worklists.record_tasks(tasks, link_expires_at=LATER)
+
+    def test_remember_the_newest_state_of_their_task(self, filled: Store) -> None:
+        key = key_of(filled, "a")
+        with filled.transaction() as unit:
+            assert unit.worklists.task_updated_at(key) is None
+            unit.worklists.follow_task(key, 11, updated_at=LATER)
+            unit.worklists.forget_task(key)
+            assert unit.worklists.task_updated_at(key) == LATER
+            found = unit.worklists.get(key)
+
+        assert found is not None
+        assert found.task_id is None

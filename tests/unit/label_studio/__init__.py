@@ -1,0 +1,1 @@
+"""Tests of the Label Studio edge without Label Studio."""
