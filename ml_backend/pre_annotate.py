@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from backend.domain.predictions import SHOWN_FROM_SCORE
 from ml_backend.detector import Detector, Radiograph, as_predicted_boxes
 from ml_backend.image_source import ImageSource, ImageSourceError
 from ml_backend.metrics import Metrics
@@ -12,9 +13,6 @@ from ml_backend.protocol import NOTHING_TO_STORE, Answer, prediction, wanted
 
 ANSWER_WITHIN_SECONDS = 80.0
 """Label Studio waits 100 s for all tasks together and drops everything that comes later."""
-
-SHOWN_FROM_SCORE = 0.25
-"""Lowest score of a box that a reader is shown."""
 
 _AT_A_TIME = 8
 _logger = logging.getLogger(__name__)

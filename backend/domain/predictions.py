@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from backend.domain.boxes import Box
 from backend.domain.findings import Finding
 
+SHOWN_FROM_SCORE = 0.25
+"""Boxes below this confidence are kept for the queue and not shown to readers."""
+
 
 @dataclass(frozen=True, slots=True)
 class PredictedBox:
@@ -45,3 +48,8 @@ class Prediction:
     image_id: str
     model_version: str
     boxes: tuple[PredictedBox, ...]
+
+    @property
+    def shown(self) -> tuple[PredictedBox, ...]:
+        """The boxes that a reader sees: those from `SHOWN_FROM_SCORE` on."""
+        return tuple(box for box in self.boxes if box.score >= SHOWN_FROM_SCORE)

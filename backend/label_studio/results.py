@@ -122,7 +122,7 @@ def boxes_from_result(
             for key, (finding, box) in read.items()
         ),
         deleted=tuple(
-            ReadBox(box.finding, box.box, origin=Origin.DELETED)
+            ReadBox(box.finding, box.box, origin=Origin.DELETED, predicted_box_id=box.id)
             for key, box in shown.items()
             if key not in regions
         ),
@@ -202,5 +202,5 @@ def _read_box(
         return ReadBox(finding, box, certainty, Origin.DRAWN)
     overlap = box_rules.pairwise_iou(box_rules.stack([box]), box_rules.stack([shown.box]))
     if finding is shown.finding and overlap.item() >= _SAME_PLACE_IOU:
-        return ReadBox(finding, shown.box, certainty, Origin.ACCEPTED)
-    return ReadBox(finding, box, certainty, Origin.ADJUSTED)
+        return ReadBox(finding, shown.box, certainty, Origin.ACCEPTED, shown.id)
+    return ReadBox(finding, box, certainty, Origin.ADJUSTED, shown.id)

@@ -10,10 +10,11 @@ from urllib.parse import urlsplit
 
 from backend.installed_files import locate
 from backend.label_studio import provision
-from backend.local_services.processes import Service
+from backend.local_services.processes import Service, ServiceFailedError
 
 LABEL_STUDIO_VERSION = "1.23.2"
 _START_SECONDS = 300.0
+_PORT_TAKEN = "is in use"
 
 
 class InstallationError(RuntimeError):
@@ -102,8 +103,19 @@ def wait(service: Service, *, on_wait: Callable[[], None] = lambda: None) -> Non
         From `start`.
     on_wait : callable
         Called a few times per second meanwhile.
+
+    Raises
+    ------
+    ServiceFailedError
+        If it does not start, or another program has its port.
     """
     service.wait_until_healthy(_START_SECONDS, on_wait=on_wait)
+    # When its port is taken, Label Studio moves to the next one, and somebody else answers here.
+    if _PORT_TAKEN in service.log.read_text(errors="replace"):
+        raise ServiceFailedError(
+            "another program listens on Label Studio's port; stop it, or set "
+            "OVERREAD_LABEL_STUDIO_URL to another port"
+        )
 
 
 def _installer(environment: Path) -> list[str]:

@@ -51,7 +51,7 @@ class Service:
         self.log = log
         self._health_url = health_url
         log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as output:
+        with log.open("wb") as output:
             self._process = subprocess.Popen(  # noqa: S603 - our own commands
                 list(command),
                 env=dict(environment),

@@ -141,7 +141,7 @@ def _set_order(
                 rank=rank,
                 arm=entry.arm,
                 result=regions.result_of_prediction(
-                    prediction.boxes if prediction else (), image.width_px, image.height_px
+                    prediction.shown if prediction else (), image.width_px, image.height_px
                 ),
             )
         )

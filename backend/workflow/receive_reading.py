@@ -193,7 +193,7 @@ def _shown(store: UnitOfWork, entry: WorklistEntry) -> dict[str, PredictedBox]:
     if entry.model_version is None:
         return {}
     prediction = store.predictions.of_model(entry.model_version, [entry.image_id])
-    return regions.shown_regions(prediction[entry.image_id].boxes)
+    return regions.shown_regions(prediction[entry.image_id].shown)
 
 
 def _note(

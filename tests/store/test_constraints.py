@@ -38,7 +38,7 @@ FORBIDDEN = [
     ("worklist_entry", "model_version = 'm1'", "unassisted_unshown"),
     ("worklist_entry", "rank = 0", "counts_from_one"),
     ("reading", "arm = 'odd'", "arm_known"),
-    ("reading", "state = 'odd'", "state_known"),
+    ("reading", "state = 'odd', reason = 'x'", "state_known"),
     ("reading", "model_version = 'm1'", "unassisted_unshown"),
     ("reading", "revision = 0", "counts_from_one"),
     ("reading", "lead_time_seconds = -1", "lead_time_positive"),
@@ -80,7 +80,9 @@ def full(store: Store) -> Store:
         unit.datasets.add(DatasetVersion("d1", "0" * 64, "wbf-1", NOW, ()), {}, p_true_from=0.5)
         unit.models.start_run("d1", {}, now=NOW)
     with store._engine.begin() as connection:
-        connection.execute(text(f"INSERT INTO dataset_image VALUES ('d1', 'a', {key}, 'train')"))
+        connection.execute(
+            text("INSERT INTO dataset_image VALUES ('d1', 'a', :key, 'train')"), {"key": key}
+        )
         connection.execute(
             text(
                 "INSERT INTO adjudication (id, cluster_id, adjudicator_id, decision, decided_at) "

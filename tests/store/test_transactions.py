@@ -113,13 +113,13 @@ class TestStoreUnavailable:
 
     def test_names_the_lock(self, store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(engines, "_BUSY_TIMEOUT_MS", 50)
-        with (
-            closing(Store(store_url)) as store,
-            store.transaction(),
-            pytest.raises(StoreUnavailableError, match="kept the database locked"),
-            store.transaction(),
-        ):
-            pass
+        with closing(Store(store_url)) as store, store.transaction() as first:
+            first.images.count()
+            with (
+                pytest.raises(StoreUnavailableError, match="kept the database locked"),
+                store.transaction() as second,
+            ):
+                second.images.count()
 
     def test_names_a_server_that_is_down(self, tmp_path: Path) -> None:
         url = f"postgresql://user:hidden-word@/overread?host={tmp_path}"
@@ -135,7 +135,7 @@ class TestStoreUnavailable:
         url = postgresql_server.replace("/postgres?", "/nowhere?")
         with (
             closing(Store(url)) as store,
-            pytest.raises(StoreUnavailableError, match="nowhere.* check OVERREAD_DATABASE_URL"),
+            pytest.raises(StoreUnavailableError, match=r"nowhere.* check OVERREAD_DATABASE_URL"),
         ):
             store.check()
 

@@ -215,6 +215,8 @@ class TestReceiveReading:
         reading = desk.kept().reading
         assert [box.origin for box in reading.boxes] == [Origin.ACCEPTED, Origin.ADJUSTED]
         assert [box.origin for box in reading.deleted] == [Origin.DELETED]
+        accounted = [box.predicted_box_id for box in (*reading.boxes, *reading.deleted)]
+        assert accounted == [box.id for box in shown]
         assert (reading.arm, reading.model_version) == (Arm.ASSISTED, "m1")
 
 

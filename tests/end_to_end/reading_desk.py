@@ -1,0 +1,51 @@
+"""What a reader's hands do in Label Studio's page."""
+
+from playwright.sync_api import Locator, Page, Response, expect
+
+SUBMIT = "bottombar-submit-button"
+_IMAGE = 'img[src^="blob:"]'
+
+
+def log_in(page: Page, url: str, email: str, password: str) -> None:
+    """Fill in Label Studio's log-in form."""
+    page.goto(f"{url}/user/login/")
+    page.fill("#email", email)
+    page.fill("#password", password)
+    page.click("button[type=submit]")
+    page.wait_for_url(lambda found: "/user/login" not in found)
+
+
+def shown_image(page: Page) -> Locator:
+    """Wait until the radiograph is there."""
+    page.wait_for_selector(_IMAGE, timeout=60_000)
+    expect(page.get_by_test_id(SUBMIT)).to_be_visible()
+    page.wait_for_timeout(700)  # regions are drawn after the image
+    return page.locator(_IMAGE)
+
+
+def draw_box(
+    page: Page, hotkey: str, x_min: float, y_min: float, x_max: float, y_max: float
+) -> None:
+    """Choose a finding by its key and drag a box; edges in shares of the image."""
+    area = shown_image(page).bounding_box()
+    assert area is not None
+    left, top = area["x"] + area["width"] * x_min, area["y"] + area["height"] * y_min
+    right, bottom = area["x"] + area["width"] * x_max, area["y"] + area["height"] * y_max
+    page.keyboard.press(hotkey)
+    page.mouse.move(left, top)
+    page.mouse.down()
+    page.mouse.move((left + right) / 2, (top + bottom) / 2, steps=5)
+    page.mouse.move(right, bottom, steps=5)
+    page.mouse.up()
+    page.wait_for_timeout(300)
+
+
+def submit(page: Page) -> None:
+    """Press Submit and wait until Label Studio has kept the annotation."""
+
+    def is_saved(response: Response) -> bool:
+        return "/annotations" in response.url and response.request.method == "POST"
+
+    with page.expect_response(is_saved) as saved:
+        page.get_by_test_id(SUBMIT).click()
+    assert saved.value.status == 201, saved.value.text()

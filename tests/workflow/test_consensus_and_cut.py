@@ -1,0 +1,136 @@
+"""From readings to a consensus, and from the consensus to a dataset version."""
+
+from dataclasses import replace
+
+import pytest
+
+from backend.domain.dataset import DatasetVersion, content_sha256
+from backend.domain.images import Split
+from backend.store.readings import Receipt
+from backend.store.unit_of_work import Store
+from backend.workflow.cut_training_set import NothingToCutError, cut_training_set
+from backend.workflow.reach_consensus import reach_consensus
+from tests.store.samples import HERE, LATER, NOW, THERE, image, keep, mark, reading, register
+
+IMAGES = [image(f"n{number:02d}", patient=f"p{number // 2}") for number in range(40)]
+
+
+def agree(store: Store, *image_ids: str) -> int:
+    with store.transaction() as unit:
+        return len(reach_consensus(unit, image_ids, now=NOW))
+
+
+def cut(store: Store, *, seed: int = 3) -> DatasetVersion:
+    with store.transaction() as unit:
+        return cut_training_set(unit, seed=seed, now=NOW)
+
+
+@pytest.fixture
+def read(store: Store) -> Store:
+    """Keep forty images of twenty patients, all read by two readers, half with a finding."""
+    register(store, *IMAGES)
+    keep(
+        store,
+        *(
+            reading(one.id, reader_id, *([mark(HERE)] if number % 4 < 2 else []))
+            for number, one in enumerate(IMAGES)
+            for reader_id in ("R1", "R2")
+        ),
+    )
+    agree(store, *(one.id for one in IMAGES))
+    return store
+
+
+class TestReachConsensus:
+    def test_answers_every_image_that_was_read(self, store: Store) -> None:
+        register(store, image("a"), image("b"))
+        keep(store, reading("a", "R1", mark(HERE)), reading("a", "R2", mark(HERE)))
+
+        assert agree(store, "a", "b", "unknown") == 1
+        with store.snapshot() as unit:
+            [(_, answer)] = unit.consensus.current().values()
+        assert [cluster.state for cluster in answer.clusters] == ["unanimous"]
+
+    def test_keeps_the_same_answer_once(self, read: Store) -> None:
+        with read.snapshot() as unit:
+            before = unit.consensus.current()
+        agree(read, *(one.id for one in IMAGES))
+
+        with read.snapshot() as unit:
+            assert unit.consensus.current() == before
+
+    def test_retires_an_answer_whose_readings_are_withdrawn(self, read: Store) -> None:
+        with read.transaction() as unit:
+            for reader_id in ("R1", "R2"):
+                withdrawn = Receipt(LATER, state="withdrawn", reason="deleted")
+                unit.readings.revise(reading("n00", reader_id, mark(HERE)), withdrawn)
+
+        assert agree(read, "n00") == 0
+        with read.snapshot() as unit:
+            assert "n00" not in unit.consensus.current()
+
+    def test_hears_a_reader_once_in_his_last_round(self, read: Store) -> None:
+        keep(read, replace(reading("n00", "R1", mark(THERE)), round=2))
+
+        assert agree(read, "n00") == 1
+        with read.snapshot() as unit:
+            [(_, answer)] = unit.consensus.current(["n00"]).values()
+        assert sorted(cluster.box for cluster in answer.clusters) == [HERE, THERE]
+
+
+class TestCutTrainingSet:
+    def test_needs_a_consensus(self, store: Store) -> None:
+        with pytest.raises(NothingToCutError, match="overread consensus"):
+            cut(store)
+
+    def test_keeps_patients_apart(self, read: Store) -> None:
+        version = cut(read)
+
+        splits: dict[str, set[Split]] = {}
+        for member in version.images:
+            splits.setdefault(member.image.patient_key, set()).add(member.split)
+        assert all(len(own) == 1 for own in splits.values())
+        assert {split for own in splits.values() for split in own} == set(Split)
+        assert version.name == "d1"
+        assert version.sha256 == content_sha256(version.images)
+
+    def test_gives_the_same_content_the_same_version(self, read: Store) -> None:
+        assert cut(read) == cut(read, seed=99)
+        with read.snapshot() as unit:
+            assert unit.datasets.next_name() == "d2"
+
+    def test_never_moves_an_image_to_another_split(self, read: Store) -> None:
+        before = {member.image.id: member.split for member in cut(read).images}
+        register(read, image("new"), image("sibling", patient="p0"))
+        keep(read, reading("new", "R1", mark(HERE)), reading("sibling", "R1"))
+        agree(read, "new", "sibling")
+
+        version = cut(read, seed=99)
+
+        after = {member.image.id: member.split for member in version.images}
+        assert version.name == "d2"
+        assert {key: after[key] for key in before} == before
+        assert after["sibling"] == before["n00"]
+
+    def test_remembers_the_patient_of_an_image_that_lost_its_consensus(self, read: Store) -> None:
+        first = {member.image.patient_key: member.split for member in cut(read).images}
+        with read.transaction() as unit:
+            unit.consensus.retire([one.id for one in IMAGES])
+        siblings = [image(f"s{number:02d}", patient=f"p{number}") for number in range(20)]
+        register(read, *siblings)
+        keep(read, *(reading(one.id, "R1") for one in siblings))
+        agree(read, *(one.id for one in siblings))
+
+        second = {member.image.patient_key: member.split for member in cut(read).images}
+
+        assert second == first
+
+    def test_comes_back_as_cut_after_a_reading_that_is_not_in_it(self, read: Store) -> None:
+        keep(read, reading("n00", "R3", mark(THERE)))  # no consensus of it yet
+
+        version = cut(read)
+
+        with read.snapshot() as unit:
+            found = unit.datasets.get(version.name)
+        assert found == version
+        assert content_sha256(found.images) == version.sha256

@@ -1,0 +1,156 @@
+"""Choosing what is read next, and by whom."""
+
+from collections import Counter
+
+import pytest
+
+from backend.domain.predictions import Prediction
+from backend.domain.readings import Arm
+from backend.domain.worklists import EntryState, WorklistEntry
+from backend.store.unit_of_work import Store
+from backend.workflow.fill_worklists import QueueRules, fill_worklists
+from tests.store.samples import NOW, enrol, image, keep, predicted, reading, register, serve
+
+READERS = ("R1", "R2", "R3")
+RULES = QueueRules(
+    readers_per_image=3, worklist_size=10, random_share=0.0, unassisted_share=0.0, seed=7
+)
+
+
+def rules(**changes: float) -> QueueRules:
+    values = {name: getattr(RULES, name) for name in QueueRules.__slots__}
+    return QueueRules(**(values | changes))
+
+
+def fill(store: Store, by: QueueRules = RULES, size: int | None = None) -> list[WorklistEntry]:
+    with store.transaction() as unit:
+        return fill_worklists(unit, by, now=NOW, size=size)
+
+
+@pytest.fixture
+def pool(store: Store) -> Store:
+    """Keep forty images of forty patients, scored: n00 the least sure, n39 the surest."""
+    names = [f"n{number:02d}" for number in range(40)]
+    register(store, *(image(name) for name in names))
+    enrol(store, *READERS)
+    serve(
+        store,
+        *(
+            Prediction(name, "m1", (predicted(0.5 + number / 100),))
+            for number, name in enumerate(names)
+        ),
+    )
+    return store
+
+
+class TestFillWorklists:
+    def test_serves_by_falling_uncertainty(self, pool: Store) -> None:
+        entries = fill(pool)
+
+        for reader_id in READERS:
+            mine = [one for one in entries if one.reader_id == reader_id]
+            assert [one.image_id for one in mine] == [f"n{number:02d}" for number in range(10)]
+            assert [one.rank for one in mine] == list(range(1, 11))
+            scores = [one.score for one in mine]
+            assert scores == sorted(scores, reverse=True)
+        assert {(one.channel, one.arm, one.model_version) for one in entries} == {
+            ("uncertain", Arm.ASSISTED, "m1")
+        }
+        with pool.snapshot() as unit:
+            kept = unit.worklists.all()
+        assert len(kept) == len(entries) == 30
+
+    def test_changes_nothing_when_the_worklists_are_full(self, pool: Store) -> None:
+        fill(pool)
+
+        assert fill(pool) == []
+
+    def test_goes_on_behind_what_is_open(self, pool: Store) -> None:
+        fill(pool)
+        with pool.transaction() as unit:
+            for done in unit.worklists.all(state=EntryState.OPEN)[:6]:
+                unit.worklists.set_state(done.key, EntryState.SKIPPED, now=NOW)
+
+        entries = fill(pool)
+
+        assert sorted(one.rank for one in entries) == [11, 11, 11, 12, 12, 12]
+        assert {one.image_id for one in entries} == {"n10", "n11"}
+
+    @pytest.mark.parametrize("state", [EntryState.SKIPPED, EntryState.READ, EntryState.WITHDRAWN])
+    def test_asks_nobody_twice(self, pool: Store, state: EntryState) -> None:
+        seen: set[tuple[str, str]] = set()
+        for _ in range(6):
+            entries = fill(pool)
+            asked = {(one.image_id, one.reader_id) for one in entries}
+            assert len(asked) == len(entries)
+            assert not asked & seen
+            seen |= asked
+            with pool.transaction() as unit:
+                for one in unit.worklists.all(state=EntryState.OPEN):
+                    unit.worklists.set_state(one.key, state, now=NOW)
+
+        assert len(seen) == 40 * 3
+        assert fill(pool) == []
+
+    def test_draws_a_share_at_random(self, pool: Store) -> None:
+        entries = fill(pool, rules(random_share=0.2))
+
+        channels = Counter(one.channel for one in entries)
+        assert channels == {"random": 6, "uncertain": 24}
+        assert fill(pool) == []
+
+    def test_draws_the_unassisted_share_by_its_seed(self, pool: Store) -> None:
+        entries = fill(pool, rules(unassisted_share=0.4))
+
+        unassisted = [one for one in entries if one.arm is Arm.UNASSISTED]
+        assert 3 <= len(unassisted) <= 21
+        assert {one.model_version for one in unassisted} == {None}
+
+    def test_starts_cold_and_unassisted_without_a_model(self, store: Store) -> None:
+        register(store, *(image(f"n{number}") for number in range(5)))
+        enrol(store, "R1")
+
+        entries = fill(store)
+
+        assert len(entries) == 5
+        assert {(one.channel, one.arm, one.model_version) for one in entries} == {
+            ("cold-start", Arm.UNASSISTED, None)
+        }
+
+    def test_counts_imported_readings(self, pool: Store) -> None:
+        with pool.transaction() as unit:
+            unit.readers.ensure(["I1", "I2", "I3"], now=NOW)
+        keep(pool, *(reading("n00", reader_id) for reader_id in ("I1", "I2", "I3")))
+        keep(pool, reading("n01", "I1"), reading("n01", "R1"))
+
+        entries = fill(pool)
+
+        by_image = Counter(one.image_id for one in entries)
+        assert "n00" not in by_image
+        assert by_image["n01"] == 1
+        assert all(one.reader_id != "R1" for one in entries if one.image_id == "n01")
+        assert by_image["n02"] == 3
+
+    def test_fills_every_worklist_when_one_more_reading_is_wanted(self, pool: Store) -> None:
+        with pool.transaction() as unit:
+            unit.readers.ensure(["I1", "I2"], now=NOW)
+        keep(pool, *(reading(f"n{n:02d}", r) for n in range(40) for r in ("I1", "I2")))
+
+        entries = fill(pool)
+
+        assert Counter(one.reader_id for one in entries) == dict.fromkeys(READERS, 10)
+        assert len({one.image_id for one in entries}) == 30
+
+    def test_takes_one_image_of_a_patient(self, store: Store) -> None:
+        register(store, *(image(f"n{number}", patient=f"p{number % 2}") for number in range(6)))
+        enrol(store, "R1")
+
+        assert len({one.image_id for one in fill(store)}) == 2
+
+    def test_may_be_told_how_many(self, pool: Store) -> None:
+        assert {one.image_id for one in fill(pool, size=2)} == {"n00", "n01"}
+
+    def test_is_content_without_readers_or_images(self, store: Store) -> None:
+        assert fill(store) == []
+        enrol(store, "R1")
+        assert fill(store) == []

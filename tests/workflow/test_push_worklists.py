@@ -1,0 +1,181 @@
+"""Worklists brought into Label Studio: once, in order, and whatever breaks off."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Self, cast
+
+import pytest
+
+from backend.domain.predictions import Prediction
+from backend.domain.readings import Arm
+from backend.domain.worklists import EntryState
+from backend.label_studio.client import LabelStudioClient
+from backend.label_studio.tasks import TaskPrediction
+from backend.store.unit_of_work import Store
+from backend.workflow.fill_worklists import QueueRules, fill_worklists
+from backend.workflow.label_studio_desk import LabelStudioDesk
+from backend.workflow.push_worklists import PushReport, push_worklist
+from tests.store.samples import NOW, enrol, image, predicted, register, serve
+
+LIFE = timedelta(days=30)
+PROJECT = 101
+
+
+class PowerCutError(RuntimeError):
+    """The machine went down between Label Studio's answer and our record of it."""
+
+
+@dataclass
+class SmallLabelStudio:
+    """One project, kept in memory, that answers like `LabelStudioClient`."""
+
+    tasks: dict[int, dict[str, Any]] = field(default_factory=dict)
+    version: str | None = None
+    shown: Sequence[TaskPrediction] = ()
+    pushes: int = 0
+    fails_after_import: bool = False
+    next_id: int = 1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        pass
+
+    def import_tasks(self, project_id: int, data: Sequence[Mapping[str, Any]]) -> list[int]:
+        assert project_id == PROJECT
+        made = []
+        for item in data:
+            self.tasks[self.next_id] = dict(item)
+            made.append(self.next_id)
+            self.next_id += 1
+        if self.fails_after_import:
+            raise PowerCutError
+        return made
+
+    def known_entries(self, project_id: int) -> dict[int, int]:
+        assert project_id == PROJECT
+        return {data["entry"]: task_id for task_id, data in self.tasks.items()}
+
+    def set_predictions(
+        self, project_id: int, version: str, shown: Sequence[TaskPrediction]
+    ) -> None:
+        assert project_id == PROJECT
+        if version != self.version:
+            self.version, self.shown, self.pushes = version, shown, self.pushes + 1
+
+    def update_task_data(self, task_id: int, data: Mapping[str, Any]) -> None:
+        self.tasks[task_id] = dict(data)
+
+    def served(self) -> list[str]:
+        """Return image ids in the order in which they are served."""
+        ordered = sorted(self.shown, key=lambda one: one.score)
+        return [self.tasks[one.task_id]["image_id"] for one in ordered]
+
+
+@pytest.fixture
+def room() -> SmallLabelStudio:
+    return SmallLabelStudio()
+
+
+@pytest.fixture
+def filled(store: Store) -> Store:
+    """Keep five entries of R1; the higher the number, the surer the model."""
+    names = [f"n{number}" for number in range(5)]
+    register(store, *(image(name) for name in names))
+    enrol(store, "R1")
+    serve(
+        store, *(Prediction(name, "m1", (predicted(0.5 + int(name[1]) / 10),)) for name in names)
+    )
+    with store.transaction() as unit:
+        fill_worklists(unit, QueueRules(1, 5, 0.0, 0.3, 1), now=NOW)
+    return store
+
+
+def push(store: Store, room: SmallLabelStudio, now: datetime = NOW) -> PushReport:
+    desk = LabelStudioDesk(
+        lambda _: cast(LabelStudioClient, room), "http://backend", "secret", LIFE
+    )
+    with store.snapshot() as unit:
+        project = unit.readers.project_of("R1")
+    return push_worklist(store, desk, project, now=now)
+
+
+def tasks_of(store: Store) -> list[int | None]:
+    with store.snapshot() as unit:
+        return [one.task_id for one in unit.worklists.all()]
+
+
+class TestPushWorklist:
+    def test_makes_a_task_of_every_entry_in_order(
+        self, filled: Store, room: SmallLabelStudio
+    ) -> None:
+        assert push(filled, room) == PushReport(tasks=5, adopted=0, links_renewed=0)
+
+        assert tasks_of(filled) == [1, 2, 3, 4, 5]
+        assert room.served() == ["n0", "n1", "n2", "n3", "n4"]
+        with filled.snapshot() as unit:
+            arms = {one.task_id: one.arm for one in unit.worklists.all()}
+        assert {one.task_id: bool(one.result) for one in room.shown} == {
+            task_id: arm is Arm.ASSISTED for task_id, arm in arms.items()
+        }
+        assert set(arms.values()) == set(Arm)
+        assert room.tasks[1]["image"].startswith("http://backend/images/n0.png?expires=")
+
+    def test_pushes_nothing_twice(self, filled: Store, room: SmallLabelStudio) -> None:
+        push(filled, room)
+
+        assert push(filled, room) == PushReport(tasks=0, adopted=0, links_renewed=0)
+        assert (len(room.tasks), room.pushes) == (5, 1)
+
+    def test_adopts_what_an_interrupted_push_has_made(
+        self, filled: Store, room: SmallLabelStudio
+    ) -> None:
+        room.fails_after_import = True
+        with pytest.raises(PowerCutError):
+            push(filled, room)
+        assert tasks_of(filled) == [None] * 5
+        first_link = room.tasks[1]["image"]
+
+        room.fails_after_import = False
+        report = push(filled, room, NOW + LIFE / 2)
+
+        assert report == PushReport(tasks=0, adopted=5, links_renewed=0)
+        assert tasks_of(filled) == [1, 2, 3, 4, 5]
+        assert room.served() == ["n0", "n1", "n2", "n3", "n4"]
+        assert room.tasks[1]["image"] != first_link
+
+    def test_renews_links_in_the_last_third_of_their_life(
+        self, filled: Store, room: SmallLabelStudio
+    ) -> None:
+        push(filled, room)
+        with filled.transaction() as unit:
+            unit.worklists.set_state(unit.worklists.all()[0].key, EntryState.READ, now=NOW)
+        links = {key: data["image"] for key, data in room.tasks.items()}
+
+        early = push(filled, room, NOW + LIFE / 2)
+        late = push(filled, room, NOW + LIFE * 3 / 4)
+        again = push(filled, room, NOW + LIFE * 3 / 4)
+
+        assert [one.links_renewed for one in (early, late, again)] == [0, 4, 0]
+        assert [key for key, data in room.tasks.items() if data["image"] == links[key]] == [1]
+
+    def test_makes_a_deleted_task_again_with_its_boxes(
+        self, filled: Store, room: SmallLabelStudio
+    ) -> None:
+        push(filled, room)
+        with filled.transaction() as unit:
+            lost = unit.worklists.all()[2]
+            unit.worklists.forget_task(lost.key)
+        del room.tasks[3]
+
+        assert push(filled, room).tasks == 1
+        assert tasks_of(filled) == [1, 2, 6, 4, 5]
+        assert room.served() == ["n0", "n1", "n2", "n3", "n4"]
+
+    def test_is_content_with_an_empty_worklist(self, store: Store, room: SmallLabelStudio) -> None:
+        enrol(store, "R1")
+
+        assert push(store, room) == PushReport(0, 0, 0)
+        assert room.pushes == 0
