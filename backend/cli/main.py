@@ -63,7 +63,8 @@ def main() -> None:
         logging.basicConfig(
             level=Settings().log_level, format="%(levelname)s %(name)s: %(message)s"
         )
-        logging.getLogger("alembic").setLevel(logging.WARNING)
+        for chatty in ("alembic", "httpx2"):
+            logging.getLogger(chatty).setLevel(logging.WARNING)
         app()
     except ValidationError as error:
         _fail("a setting is wrong: " + "; ".join(_setting(item) for item in error.errors()))

@@ -79,6 +79,21 @@ class Records:
         self._session.merge(LeaseRow(name=name, holder=holder, expires_at=now + duration))
         self._session.flush()
 
+    def lease_holder(self, name: str) -> str | None:
+        """Return who holds a lease, expired or not.
+
+        Parameters
+        ----------
+        name : str
+            The job.
+
+        Returns
+        -------
+        str or None
+            None when nobody does.
+        """
+        return self._session.scalar(select(LeaseRow.holder).where(LeaseRow.name == name))
+
     def end_lease(self, name: str, holder: str) -> None:
         """Give a lease back.
 

@@ -2,20 +2,27 @@
 
 import os
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from uuid import uuid4
 
+from backend.store.records import LeaseTakenError
 from backend.store.unit_of_work import Store
 
 _DURATION = timedelta(minutes=10)
+_ASK_AGAIN_SECONDS = 0.5
 
 
 @contextmanager
 def hold_lease(
-    store: Store, job: str, *, clock: Callable[[], datetime]
+    store: Store, job: str, *, clock: Callable[[], datetime], wait_seconds: float = 0.0
 ) -> Iterator[Callable[[], None]]:
     """Hold a job's lease for the time of a block.
+
+    A lease that a killed process of this machine left behind is taken over at once; one of
+    another machine expires after ten minutes.
 
     Parameters
     ----------
@@ -25,27 +32,58 @@ def hold_lease(
         The job.
     clock : callable
         Gives the time; aware.
+    wait_seconds : float, [s]
+        How long to wait for somebody else to finish.
 
     Yields
     ------
     callable
-        Renews the lease; call it at least every few minutes. Without that it expires after ten
-        minutes, so that a killed process does not block the job for ever.
+        Renews the lease; call it at least every few minutes.
 
     Raises
     ------
     LeaseTakenError
         If another process does this job.
     """
-    holder = f"{socket.gethostname()}:{os.getpid()}"
+    holder = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
 
     def renew() -> None:
         with store.transaction() as unit:
+            left_behind = unit.records.lease_holder(job)
+            if left_behind is not None and _is_dead(left_behind):
+                unit.records.end_lease(job, left_behind)
             unit.records.take_lease(job, holder, now=clock(), duration=_DURATION)
 
-    renew()
+    _try_for(wait_seconds, renew)
     try:
         yield renew
     finally:
         with store.transaction() as unit:
             unit.records.end_lease(job, holder)
+
+
+def _try_for(wait_seconds: float, take: Callable[[], None]) -> None:
+    give_up = time.monotonic() + wait_seconds
+    while True:
+        try:
+            take()
+        except LeaseTakenError:
+            if time.monotonic() >= give_up:
+                raise
+            time.sleep(_ASK_AGAIN_SECONDS)
+        else:
+            return
+
+
+def _is_dead(holder: str) -> bool:
+    """Return whether a holder is a process of this machine that does not live any more."""
+    host, pid, _ = holder.split(":")
+    if host != socket.gethostname():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False

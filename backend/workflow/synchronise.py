@@ -10,11 +10,16 @@ from backend.label_studio.client import LabelStudioClient
 from backend.label_studio.connection import LabelStudioError, LabelStudioMissingError
 from backend.label_studio.tasks import MalformedTaskError, TaskState
 from backend.store.readers import ReaderProject
+from backend.store.records import LeaseTakenError
 from backend.store.unit_of_work import Store
+from backend.workflow.job_lease import hold_lease
 from backend.workflow.label_studio_desk import LabelStudioDesk
 from backend.workflow.push_worklists import push_worklist
 from backend.workflow.reach_consensus import reach_consensus
 from backend.workflow.receive_reading import Received, receive_reading
+
+_WAIT_SECONDS = 120.0
+"""How long a sync waits for another one of the same reader, for example of the backend."""
 
 
 @dataclass(slots=True)
@@ -69,15 +74,18 @@ def synchronise(
         projects = unit.readers.projects()
     for project in projects:
         try:
-            _pull(store, desk, project, report, clock)
-            pushed = push_worklist(store, desk, project, now=clock())
+            with hold_lease(
+                store, f"sync {project.reader_id}", clock=clock, wait_seconds=_WAIT_SECONDS
+            ):
+                _pull(store, desk, project, report, clock)
+                pushed = push_worklist(store, desk, project, now=clock())
             report.tasks_pushed += pushed.tasks
         except LabelStudioMissingError as error:
             report.problems.append(
                 f"{project.reader_id}: {error}; if the project was deleted by hand, make it again "
                 f"with: overread readers add {project.reader_id}"
             )
-        except (LabelStudioError, MalformedTaskError) as error:
+        except (LabelStudioError, MalformedTaskError, LeaseTakenError) as error:
             report.problems.append(f"{project.reader_id}: {error}")
         on_reader(project.reader_id)
     return report
