@@ -30,10 +30,26 @@ class Progress(Protocol):
     """Shows people how far a retrain has come."""
 
     def step(self, what: str, total: int) -> None:
-        """Begin a step of so many parts."""
+        """Begin a step of so many parts.
+
+        Parameters
+        ----------
+        what : str
+            What is done.
+        total : int
+            Its parts.
+        """
 
     def advance(self, done: int, note: str = "") -> None:
-        """Say how many parts of the step are done."""
+        """Say how many parts of the step are done.
+
+        Parameters
+        ----------
+        done : int
+            From the beginning of the step.
+        note : str
+            Shown beside it.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
+from PIL import Image
+
 _TRACKERS = ("clearml", "comet", "dvc", "mlflow", "raytune", "tensorboard", "wandb")
 
 # ultralytics reads its switches from the environment while it is imported and offers no other
@@ -54,7 +56,9 @@ def import_ultralytics() -> Any:  # noqa: ANN401 - the package ships no types
         YOLO_CONFIG_DIR=_private_folder().name,
         ULTRALYTICS_SAFE_LOAD="True",
     )
+    plain_open = Image.open
     package = importlib.import_module("ultralytics")
+    Image.open = plain_open  # ultralytics puts an opener there that wants a HEIF library
     package.settings.update(sync=False, **dict.fromkeys(_TRACKERS, False))
     return package
 

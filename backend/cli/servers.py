@@ -12,7 +12,7 @@ import typer
 
 from backend.cli.opened import open_store
 from backend.cli.readers import new_reader
-from backend.demo import loop, sample
+from backend.demo import loop, sample, stage
 from backend.local_services.processes import Services, free_port
 from backend.local_services.stack import start_all
 from backend.settings import Settings
@@ -78,10 +78,10 @@ def demo(
     with _stopped_by_signals(), Services() as services:
         start_all(services, settings, with_nightly=False, say=console.print)
         with Steps() as steps:
-            loop.prepare(store, settings, steps)
+            stage.prepare(store, settings, steps)
             loop.run_command(settings, "score", "--json")
             steps.step("setting up three simulated readers in Label Studio", 1)
-            readers = loop.set_up_readers(store, settings, _demo_reader(settings))
+            readers = stage.set_up_readers(store, settings, _demo_reader(settings))
             steps.advance_by()
             queued = loop.fill(store, settings)
             if headless:

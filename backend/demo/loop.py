@@ -2,13 +2,12 @@
 
 import json
 import subprocess
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from backend.demo import sample
 from backend.demo.simulated_readers import SIMULATED_READERS
-from backend.desk import open_desk, open_reading_room, queue_rules
+from backend.desk import open_desk, queue_rules
 from backend.domain.worklists import EntryState
 from backend.formats.releases import ReleaseFormat
 from backend.formats.verification import verify
@@ -17,12 +16,10 @@ from backend.local_services.stack import own_command
 from backend.settings import Settings
 from backend.store.unit_of_work import Store
 from backend.terminal import Steps, now
-from backend.workflow.add_readers import AddedReader, NewReader, add_readers
-from backend.workflow.adopt_weights import adopt_weights
+from backend.workflow.add_readers import AddedReader, NewReader
 from backend.workflow.cut_training_set import cut_training_set
 from backend.workflow.fill_worklists import fill_worklists
 from backend.workflow.reconcile_store import reconcile_store
-from backend.workflow.register_images import register_images
 from backend.workflow.release_dataset import release_dataset
 from backend.workflow.synchronise import synchronise
 
@@ -71,56 +68,6 @@ class Summary:
             For `--json`.
         """
         return asdict(self)
-
-
-def prepare(store: Store, settings: Settings, steps: Steps) -> None:
-    """Register the sample radiographs and the sample model; repeatable.
-
-    Parameters
-    ----------
-    store : Store
-        The demonstration's database.
-    settings : Settings
-        The demonstration's.
-    steps : Steps
-        Shows progress.
-    """
-    images = sample.sample_images()
-    steps.step("registering the sample radiographs", len(images.files))
-    register_images(store, images, now=now(), on_image=steps.advance_by)
-    with store.transaction() as unit:
-        adopt_weights(
-            unit,
-            sample.WEIGHTS,
-            settings.weights_dir,
-            origin="sample model, trained on the training part of the sample radiographs",
-            now=now(),
-        )
-
-
-def set_up_readers(
-    store: Store, settings: Settings, new_reader: Callable[[str], NewReader]
-) -> list[tuple[NewReader, AddedReader]]:
-    """Add the simulated readers to Label Studio.
-
-    Parameters
-    ----------
-    store : Store
-        The demonstration's database.
-    settings : Settings
-        The demonstration's.
-    new_reader : callable
-        Makes a reader of a name.
-
-    Returns
-    -------
-    list of (NewReader, AddedReader)
-        Log-ins and links.
-    """
-    new = [new_reader(reader.reader_id) for reader in SIMULATED_READERS]
-    return list(
-        zip(new, add_readers(store, open_reading_room(settings), new, now=now()), strict=True)
-    )
 
 
 def fill(store: Store, settings: Settings) -> int:
@@ -180,13 +127,10 @@ def read_everything(
         ) as session:
             while task := session.next_task(added.project.project_id):
                 image = image_of[task.entry or 0]
-                answer = simulated.answer(
-                    image.id,
-                    published.get(image.id, ()),
-                    task.predictions[0].result if task.predictions else (),
-                    width_px=image.width_px,
-                    height_px=image.height_px,
-                )
+                size = {"width_px": image.width_px, "height_px": image.height_px}
+                marks = simulated.marks(image.id, published.get(image.id, ()), **size)
+                shown = task.predictions[0].result if task.predictions else ()
+                answer = simulated.answer(marks, shown, **size)
                 seconds = _SECONDS_PER_IMAGE + _SECONDS_PER_REGION * len(answer)
                 session.submit(task, answer, lead_time_seconds=seconds)
                 steps.advance_by()

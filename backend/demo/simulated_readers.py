@@ -46,16 +46,10 @@ class SimulatedReader:
     edge_noise: float
     seed: int
 
-    def answer(
-        self,
-        image_id: str,
-        published: Sequence[MarkedBox],
-        shown: Sequence[Region],
-        *,
-        width_px: int,
-        height_px: int,
-    ) -> list[Region]:
-        """Return what this reader submits for an image.
+    def marks(
+        self, image_id: str, published: Sequence[MarkedBox], *, width_px: int, height_px: int
+    ) -> tuple[MarkedBox, ...]:
+        """Return what this reader sees on an image.
 
         Parameters
         ----------
@@ -63,6 +57,40 @@ class SimulatedReader:
             The image.
         published : sequence of MarkedBox
             The boxes that are there, in pixels.
+        width_px, height_px : int, [px]
+            Size of the image.
+
+        Returns
+        -------
+        tuple of MarkedBox
+            Always the same for the same image; empty for "No finding".
+        """
+        rng = np.random.default_rng([self.seed, *image_id.encode()])
+        seen = []
+        for mark in published:
+            is_seen, is_confused = rng.random(2) < (self.sensitivity, self.confusion)
+            noise = rng.normal(0.0, self.edge_noise, 4)
+            others = _LOOK_ALIKES[mark.finding]
+            other = others[int(rng.integers(len(others)))]
+            if is_seen:
+                box = _moved(mark.box, noise, width_px, height_px)
+                seen.append(MarkedBox(other if is_confused else mark.finding, box))
+        return tuple(seen)
+
+    def answer(
+        self,
+        marks: Sequence[MarkedBox],
+        shown: Sequence[Region],
+        *,
+        width_px: int,
+        height_px: int,
+    ) -> list[Region]:
+        """Return what this reader submits in Label Studio.
+
+        Parameters
+        ----------
+        marks : sequence of MarkedBox
+            What the reader sees.
         shown : sequence of dict
             Regions of the pre-annotation; one that lies where the reader would draw the same
             finding is accepted as it is, the others are deleted.
@@ -74,26 +102,16 @@ class SimulatedReader:
         list of dict
             Items of a Label Studio result; "No finding" when nothing is marked.
         """
-        rng = np.random.default_rng([self.seed, *image_id.encode()])
         submitted: list[Region] = []
-        for number, mark in enumerate(published):
-            seen, confused = rng.random(2)
-            noise = rng.normal(0.0, self.edge_noise, 4)
-            others = _LOOK_ALIKES[mark.finding]
-            other = others[int(rng.integers(len(others)))]
-            if seen >= self.sensitivity:
+        for number, mark in enumerate(marks):
+            accepted = _same(shown, mark, width_px, height_px)
+            if accepted:
+                submitted.append(accepted)
                 continue
-            finding = other if confused < self.confusion else mark.finding
-            box = _moved(mark.box, noise, width_px, height_px)
-            accepted = _same(shown, MarkedBox(finding, box), width_px, height_px)
             drawn = regions.region_from_box(
-                box, finding, width_px, height_px, key=f"{self.reader_id}-{number}"
+                mark.box, mark.finding, width_px, height_px, key=f"{self.reader_id}-{number}"
             )
-            submitted += (
-                [accepted]
-                if accepted
-                else [drawn, regions.certainty_item(drawn, Certainty.PROBABLE)]
-            )
+            submitted += [drawn, regions.certainty_item(drawn, Certainty.PROBABLE)]
         return submitted or [regions.no_finding_item()]
 
 

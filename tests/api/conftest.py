@@ -82,7 +82,7 @@ def furnished(store: Store) -> Store:
 
 
 @pytest.fixture
-def app(settings: Settings, furnished: Store, clock: Clock) -> FastAPI:  # noqa: ARG001 - is filled
+def app(settings: Settings, furnished: Store, clock: Clock) -> FastAPI:
     return create_app(settings, clock=clock, start_workers=False)
 
 

@@ -11,6 +11,8 @@ from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from typing_extensions import override
+
 
 @dataclass
 class LabelStudioDouble:
@@ -76,6 +78,7 @@ def running(double: LabelStudioDouble) -> Iterator[LabelStudioDouble]:
             self.end_headers()
             self.wfile.write(body)
 
+        @override
         def log_message(self, *_: object) -> None:
             pass
 

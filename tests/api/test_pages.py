@@ -87,7 +87,6 @@ class TestSession:
     def test_stays_out_of_reach_of_scripts_and_other_sites(
         self, settings: Settings, furnished: Store, clock: Clock, scheme: str, *, is_secure: bool
     ) -> None:
-        assert furnished
         changed = settings.model_copy(update={"backend_url": f"{scheme}://overread.example"})
         app = create_app(changed, clock=clock, start_workers=False)
         with TestClient(app) as client:
@@ -101,7 +100,6 @@ class TestSession:
 
 class TestWorklistPage:
     def test_leads_straight_into_the_stream(self, client: TestClient, filled: Store) -> None:
-        assert filled
         sign_in(client, "r8")
         page = client.get("/worklist").text
         assert f'href="{NOBODY_LISTENS}/projects/31/data?labeling=1"' in page
@@ -126,6 +124,8 @@ class TestWorklistPage:
         assert "boxes &lt;and&gt; No finding" in page
         assert f"task={second.task_id}" not in page
 
+        client.cookies.clear()
+        client.cookies.clear()
         sign_in(client, "r9")
         assert "another look" not in client.get("/worklist").text
 
@@ -175,7 +175,6 @@ class TestDatabaseThatIsNotMigrated:
     def test_is_named_with_the_remedy(
         self, settings: Settings, app: FastAPI, clock: Clock
     ) -> None:
-        assert app
         empty = settings.model_copy(
             update={"database_url": SecretStr(f"sqlite:///{settings.data_dir / 'empty.sqlite3'}")}
         )

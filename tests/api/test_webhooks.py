@@ -38,11 +38,9 @@ def eventually(is_so: Callable[[], bool], seconds: float = 10.0) -> bool:
 
 class TestWebhook:
     @pytest.mark.parametrize(
-        "headers", [{}, {"X-Overread-Secret": b"wr\xf6ng"}], ids=["none", "wrong"]
+        "headers", [{}, {b"X-Overread-Secret": b"wr\xf6ng"}], ids=["none", "wrong"]
     )
-    def test_refuses_a_wrong_secret(
-        self, client: TestClient, headers: dict[str, str | bytes]
-    ) -> None:
+    def test_refuses_a_wrong_secret(self, client: TestClient, headers: dict[bytes, bytes]) -> None:
         answer = client.post(URL, json=event("ANNOTATION_CREATED"), headers=headers)
         assert answer.status_code == 401
         assert "overread readers add" in answer.json()["detail"]
@@ -68,17 +66,19 @@ class TestWebhook:
 
 
 @pytest.fixture
-def label_studio(socket_enabled: None) -> Iterator[LabelStudioDouble]:  # noqa: ARG001
+def label_studio(socket_enabled: None) -> Iterator[LabelStudioDouble]:
     with running(LabelStudioDouble()) as double:
         yield double
 
 
 @pytest.fixture
 def working(
-    settings: Settings, filled: Store, label_studio: LabelStudioDouble, clock: Clock
+    settings: Settings,
+    filled: Store,
+    label_studio: LabelStudioDouble,
+    clock: Clock,
 ) -> Iterator[TestClient]:
     """Serve, with Label Studio beside it."""
-    assert filled
     app = create_app(
         settings.model_copy(update={"label_studio_url": label_studio.url}), clock=clock
     )

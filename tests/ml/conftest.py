@@ -67,7 +67,7 @@ class ImageServer:
 
 
 @pytest.fixture
-def image_server(socket_enabled: None) -> Iterator[ImageServer]:  # noqa: ARG001 - opens sockets
+def image_server(socket_enabled: None) -> Iterator[ImageServer]:
     served = ImageServer()
 
     class Handler(BaseHTTPRequestHandler):
