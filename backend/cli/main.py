@@ -63,7 +63,7 @@ def main() -> None:
         logging.basicConfig(
             level=Settings().log_level, format="%(levelname)s %(name)s: %(message)s"
         )
-        for chatty in ("alembic", "httpx2"):
+        for chatty in ("alembic", "httpx", "httpx2"):
             logging.getLogger(chatty).setLevel(logging.WARNING)
         app()
     except ValidationError as error:

@@ -112,9 +112,10 @@ def _show(
     if as_json:
         print_json(rows)
         return
-    columns = ("reader", "email", "password", "worklist")
+    columns = ("reader", "email", "password")
     print_table("Log-ins, shown once", columns, [[row[name] for name in columns] for row in rows])
-    console.print(f"The readers' page, with the same log-in: {settings.backend_url}")
+    console.print(f"Readers sign in at {settings.backend_url}, which leads to their worklists:")
     for row in rows:
+        console.print(f"{row['reader']}: {row['worklist']}", markup=False)
         if row["problem"]:
             console.print(f"{row['reader']}: {row['problem']}", markup=False)

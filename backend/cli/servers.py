@@ -134,11 +134,13 @@ def _show_links(
 ) -> None:
     print_table(
         f"{queued} sample radiographs wait to be read",
-        ("reader", "e-mail", "password", "worklist in Label Studio"),
-        [(new.reader_id, new.email, new.password, added.stream_url) for new, added in readers],
+        ("reader", "e-mail", "password"),
+        [(new.reader_id, new.email, new.password) for new, _ in readers],
     )
-    console.print(f"The readers' page, with the same log-in: {settings.backend_url}")
-    console.print("The readers are simulated; read in their place. Ctrl-C stops everything.")
+    console.print(f"\nReaders sign in at      {settings.backend_url}")
+    for new, added in readers:
+        console.print(f"or go straight to       {added.stream_url}   ({new.reader_id})")
+    console.print("\nThe readers are simulated; read in their place. Ctrl-C stops everything.")
 
 
 def _watch(services: Services) -> None:
@@ -154,10 +156,11 @@ def _stopped_by_signals() -> Iterator[None]:
     def stop(_: int, __: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, stop)
+    before = {sign: signal.signal(sign, stop) for sign in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     except KeyboardInterrupt:
         console.print("stopped")
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for sign, handler in before.items():
+            signal.signal(sign, handler)
