@@ -162,13 +162,13 @@ class Services:
                 raise ServiceFailedError(f"{service.name} ended. {service._last_words()}")  # noqa: SLF001 - same module
 
 
-def free_port(wanted: int, *, host: str = "127.0.0.1") -> int:
+def free_port(wanted: int = 0, *, host: str = "127.0.0.1") -> int:
     """Return a port that nobody listens on.
 
     Parameters
     ----------
     wanted : int
-        Taken when it is free.
+        Taken when it is free; 0 asks for any.
     host : str
         Address to listen on.
 

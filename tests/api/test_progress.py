@@ -157,7 +157,7 @@ class TestSync:
     def test_waits_for_its_turn(self, client: TestClient, furnished: Store) -> None:
         with furnished.transaction() as unit:
             unit.records.take_lease(
-                "sync", "another server", now=NOW, duration=NOW - NOW.replace(hour=8)
+                "sync", "elsewhere:1:ab", now=NOW, duration=NOW - NOW.replace(hour=8)
             )
         answer = client.post("/api/v1/sync", headers=bearer("manager"))
         assert answer.status_code == 409

@@ -54,7 +54,7 @@ class Reader:
 @pytest.fixture(scope="session")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     """All servers on free ports, with the scripted detector; stopped at the end."""
-    ports = [free_port(0) for _ in range(3)]
+    ports = [free_port() for _ in range(3)]
     settings = Settings(
         data_dir=tmp_path_factory.mktemp("product"),
         label_studio_command=ROOT / ".venv-label-studio" / "bin" / "label-studio",

@@ -21,7 +21,11 @@ from tests.label_studio.conftest import WEBHOOK_KEY
 from tests.label_studio.receiver import Receiver
 from tests.label_studio_server import LabelStudioServer
 
-pytestmark = [pytest.mark.label_studio, pytest.mark.enable_socket]
+pytestmark = [
+    pytest.mark.label_studio,
+    pytest.mark.enable_socket,
+    pytest.mark.xdist_group("label_studio"),
+]
 
 WIDTH, HEIGHT = 1024, 900
 HEART = PredictedBox(Finding.CARDIOMEGALY, Box(100.5, 300.25, 500, 600), 0.9, id=7)

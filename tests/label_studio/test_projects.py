@@ -17,10 +17,14 @@ from backend.label_studio.projects import (
 )
 from backend.label_studio.reader_session import ReaderSession
 from backend.label_studio.tasks import prediction_of_entry, task_data
+from backend.local_services.processes import free_port
 from tests.label_studio.receiver import Receiver
-from tests.label_studio_server import free_port
 
-pytestmark = [pytest.mark.label_studio, pytest.mark.enable_socket]
+pytestmark = [
+    pytest.mark.label_studio,
+    pytest.mark.enable_socket,
+    pytest.mark.xdist_group("label_studio"),
+]
 
 USER, PASSWORD = "overread", "ml pass phrase"
 

@@ -16,12 +16,17 @@ from backend.label_studio.provision import ProvisioningError, provision_readers
 from backend.label_studio.reader_session import ReaderSession
 from backend.label_studio.regions import no_finding_item
 from backend.label_studio.tasks import task_data
+from backend.local_services.processes import free_port
 from tests.label_studio.conftest import ACCOUNTS, Organisation
-from tests.label_studio_server import LabelStudioServer, free_port
+from tests.label_studio_server import LabelStudioServer
 
 NEW_PHRASE = "third pass phrase"
 
-pytestmark = [pytest.mark.label_studio, pytest.mark.enable_socket]
+pytestmark = [
+    pytest.mark.label_studio,
+    pytest.mark.enable_socket,
+    pytest.mark.xdist_group("label_studio"),
+]
 
 
 class TestProvisionReaders:
