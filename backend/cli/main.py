@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from backend.cli import doctor, images, models, queue, readers, releases, servers, store
+from backend.cli import doctor, images, models, queue, readers, releases, servers, store, tokens
 from backend.settings import Settings
 from backend.terminal import console
 
@@ -25,6 +25,7 @@ app.add_typer(queue.app, name="queue")
 app.add_typer(models.app, name="models")
 app.add_typer(releases.app, name="release")
 app.add_typer(store.app, name="db")
+app.add_typer(tokens.app, name="tokens")
 for command in (
     servers.up,
     servers.serve,

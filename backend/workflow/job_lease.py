@@ -77,8 +77,9 @@ def _try_for(wait_seconds: float, take: Callable[[], None]) -> None:
 
 def _is_dead(holder: str) -> bool:
     """Return whether a holder is a process of this machine that does not live any more."""
-    host, pid, _ = holder.split(":")
-    if host != socket.gethostname():
+    host, _, rest = holder.partition(":")
+    pid = rest.partition(":")[0]
+    if host != socket.gethostname() or not pid.isdecimal():
         return False
     try:
         os.kill(int(pid), 0)

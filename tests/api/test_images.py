@@ -61,6 +61,11 @@ class TestSignedLink:
         clock.pass_by(timedelta(hours=23, minutes=59))
         assert client.get(link(settings)).headers["cache-control"] == "private, max-age=60"
 
+    def test_can_be_asked_for_its_head_alone(self, client: TestClient, settings: Settings) -> None:
+        answer = client.head(link(settings))
+        assert (answer.status_code, answer.content) == (200, b"")
+        assert client.head("/images/deep.v1.png").status_code == 403
+
     def test_is_not_sent_twice(self, client: TestClient, settings: Settings) -> None:
         etag = client.get(link(settings)).headers["etag"]
         again = client.get(link(settings), headers={"If-None-Match": etag})

@@ -76,8 +76,8 @@ class TestQueue:
 
 
 class TestWorklist:
-    def test_is_the_readers_own(self, client: TestClient, read: Store) -> None:
-        assert read
+    @pytest.mark.usefixtures("read")
+    def test_is_the_readers_own(self, client: TestClient) -> None:
         told = client.get("/api/v1/worklist", headers=bearer("r8")).json()
         assert told == {
             "reader": "R8",
@@ -91,10 +91,8 @@ class TestWorklist:
 
 
 class TestImage:
-    def test_shows_a_manager_all_readings_and_the_consensus(
-        self, client: TestClient, read: Store
-    ) -> None:
-        assert read
+    @pytest.mark.usefixtures("read")
+    def test_shows_a_manager_all_readings_and_the_consensus(self, client: TestClient) -> None:
         told = client.get("/api/v1/images/a", headers=bearer("manager")).json()
         assert [(one["reader"], len(one["boxes"])) for one in told["readings"]] == [
             ("R8", 1),
@@ -105,8 +103,8 @@ class TestImage:
         edges = [cluster[edge] for edge in ("x_min", "y_min", "x_max", "y_max")]
         assert edges == pytest.approx([1.0, 2.0, 9.0, 8.0])
 
-    def test_shows_a_reader_nothing_of_the_others(self, client: TestClient, read: Store) -> None:
-        assert read
+    @pytest.mark.usefixtures("read")
+    def test_shows_a_reader_nothing_of_the_others(self, client: TestClient) -> None:
         answer = client.get("/api/v1/images/a", headers=bearer("r9"))
         told = answer.json()
         assert [one["reader"] for one in told["readings"]] == ["R9"]
@@ -115,10 +113,10 @@ class TestImage:
         assert "Nodule" not in answer.text
 
     @pytest.mark.parametrize("image_id", ["b", "unknown"])
+    @pytest.mark.usefixtures("read")
     def test_looks_the_same_to_a_reader_whether_unread_or_unknown(
-        self, client: TestClient, read: Store, image_id: str
+        self, client: TestClient, image_id: str
     ) -> None:
-        assert read
         answer = client.get(f"/api/v1/images/{image_id}", headers=bearer("r8"))
         assert answer.status_code == 404
         assert answer.json()["detail"] == "there is no such image, or you have not read it"
@@ -128,10 +126,8 @@ class TestOperations:
     def test_are_ready_on_a_migrated_database(self, client: TestClient) -> None:
         assert client.get("/ready", headers=bearer("r8")).json() == {"status": "ready"}
 
-    def test_count_requests_by_route_and_readings_by_state(
-        self, client: TestClient, read: Store
-    ) -> None:
-        assert read
+    @pytest.mark.usefixtures("read")
+    def test_count_requests_by_route_and_readings_by_state(self, client: TestClient) -> None:
         client.get("/api/v1/images/a")
         figures = client.get("/metrics", headers=bearer("manager")).text
         route = "/api/v1/images/{image_id}"
@@ -146,10 +142,8 @@ class TestOperations:
 
 class TestSync:
     @pytest.mark.enable_socket
-    def test_reports_readers_whose_label_studio_is_down(
-        self, client: TestClient, filled: Store
-    ) -> None:
-        assert filled
+    @pytest.mark.usefixtures("filled")
+    def test_reports_readers_whose_label_studio_is_down(self, client: TestClient) -> None:
         answer = client.post("/api/v1/sync", headers=bearer("manager"))
         assert answer.status_code == 200
         assert [problem.partition(":")[0] for problem in answer.json()["problems"]] == ["R8", "R9"]

@@ -18,7 +18,8 @@ _TIME = re.compile(r"[0-9]{1,12}", re.ASCII)
 router = APIRouter(tags=["images"])
 
 
-@router.api_route("/images/{image_id}.png", methods=["GET", "HEAD"])
+@router.get("/images/{image_id}.png")
+@router.head("/images/{image_id}.png", include_in_schema=False)
 def show_image(
     image_id: str, request: Request, office: InOffice, expires: str = "", signature: str = ""
 ) -> Response:
