@@ -8,7 +8,6 @@ import typer
 from backend.cli.opened import open_store
 from backend.domain.skipped import Skipped
 from backend.terminal import Steps, console, now, print_json, print_skipped
-from backend.workflow import image_sets
 from backend.workflow.reconcile_store import reconcile_store
 from backend.workflow.register_images import ImageSet, ImportReport, register_images
 
@@ -33,6 +32,9 @@ def vinbigdata(
     as_json: AsJson = False,
 ) -> None:
     """Import a VinBigData table of readings and its images."""
+    # Imported here, because pandas takes a second and other commands need none of it.
+    from backend.workflow import image_sets  # noqa: PLC0415
+
     found, skipped = image_sets.from_vinbigdata(images, labels, image_sizes)
     _register(found, skipped, as_json=as_json)
 
@@ -47,6 +49,9 @@ def yolo(
     as_json: AsJson = False,
 ) -> None:
     """Import a YOLO dataset of the 14 findings; an empty file means "No finding"."""
+    # Imported here, because pandas takes a second and other commands need none of it.
+    from backend.workflow import image_sets  # noqa: PLC0415
+
     found, skipped = image_sets.from_yolo(folder, reader_id=reader)
     _register(found, skipped, as_json=as_json)
 
@@ -66,6 +71,9 @@ def folder_of_images(
     as_json: AsJson = False,
 ) -> None:
     """Register unread radiographs."""
+    # Imported here, because pandas takes a second and other commands need none of it.
+    from backend.workflow import image_sets  # noqa: PLC0415
+
     found, skipped = image_sets.from_folder(
         folder, keep_names=keep_names, patient_pattern=patient_pattern
     )

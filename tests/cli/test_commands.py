@@ -1,0 +1,96 @@
+"""The other commands, on a store with two readers' readings."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import CommandLine, write_radiograph
+
+
+@pytest.fixture
+def filled(overread: CommandLine, tmp_path: Path) -> CommandLine:
+    """Six images, read by R1 and R2."""
+    rows = ["image_id,class_name,class_id,rad_id,x_min,y_min,x_max,y_max"]
+    for number in range(6):
+        write_radiograph(tmp_path / "images" / f"i{number}.png", number)
+        for reader in ("R1", "R2"):
+            rows.append(
+                f"i{number},Cardiomegaly,3,{reader},10,10,40,40"
+                if number % 2
+                else f"i{number},No finding,14,{reader},,,,"
+            )
+    labels = tmp_path / "train.csv"
+    labels.write_text("\n".join(rows) + "\n")
+    outcome = overread("import", "vinbigdata", "--images", tmp_path / "images", "--labels", labels)
+    assert outcome.code == 0, outcome.told
+    return overread
+
+
+class TestRelease:
+    def test_is_made_listed_and_found_out_when_changed(self, filled: CommandLine) -> None:
+        made = filled("release", "create", "--format", "yolo", "--json").json
+        assert filled("release", "verify", made["name"]).code == 0
+        assert filled("release", "list", "--json").json[0]["name"] == "d1-yolo"
+        assert filled("release", "show", "d1-yolo", "--json").json["boxes"] == 3
+
+        label = next(Path(made["uri"]).rglob("i1.txt"))
+        label.write_text("")
+
+        verified = filled("release", "verify", made["name"])
+        assert verified.code == 1
+        assert "i1.txt" in verified.told
+        again = filled("release", "create", "--format", "yolo")
+        assert again.code == 1
+        assert "never overwritten" in again.told
+
+
+class TestConsensus:
+    def test_counts_the_states(self, filled: CommandLine) -> None:
+        assert filled("consensus", "--json").json == {"images": 6, "clusters": {"unanimous": 3}}
+
+
+class TestModels:
+    def test_say_that_there_is_nothing_to_go_back_to(self, filled: CommandLine) -> None:
+        outcome = filled("models", "rollback")
+
+        assert outcome.code == 1
+        assert "models list" in outcome.told
+        assert filled("models", "list", "--json").json == []
+        assert "overread retrain" in filled("score").told
+
+
+class TestQueue:
+    def test_is_empty_before_anybody_reads_in_label_studio(self, filled: CommandLine) -> None:
+        assert filled("queue", "show", "--json").json == []
+
+
+class TestDoctor:
+    def test_names_what_is_to_be_mended_and_how(self, overread: CommandLine) -> None:
+        outcome = overread("doctor")
+
+        assert outcome.code == 1
+        assert "overread up" in outcome.told
+        assert "overread db upgrade" in outcome.told
+        assert overread("db", "upgrade").code == 0
+        assert "overread db upgrade" not in overread("doctor").told
+
+
+class TestTokens:
+    def test_are_shown_once_and_can_be_revoked(self, overread: CommandLine) -> None:
+        made = overread("tokens", "add", "grafana", "--json").json
+        assert made["token"].startswith("ovr_")
+        assert made["token"].encode() not in (overread.data_dir / "overread.sqlite3").read_bytes()
+        assert overread("tokens", "revoke", "grafana").code == 0
+        assert overread("tokens", "revoke", "grafana").code == 1
+
+
+class TestTheCommandItself:
+    def test_tells_which_setting_is_wrong(self, overread: CommandLine) -> None:
+        outcome = overread("consensus", OVERREAD_UNASSISTED_SHARE="2")
+
+        assert outcome.code == 1
+        assert "OVERREAD_UNASSISTED_SHARE" in outcome.told
+        assert "Traceback" not in outcome.told
+
+    def test_tells_its_version(self, overread: CommandLine) -> None:
+        assert overread("--version").output.startswith("overread ")
