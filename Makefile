@@ -10,7 +10,7 @@ demo: .venv/installed  ## Everything on this machine, with sample radiographs
 	$(RUN)/overread demo
 
 demo-headless: .venv/installed  ## The whole loop once, with simulated readers
-	$(RUN)/overread demo --headless --folder "$$(mktemp -d)"
+	folder=$$(mktemp -d) && $(RUN)/overread demo --headless --folder "$$folder" && rm -r "$$folder"
 
 up: .venv/installed  ## Label Studio, backend, ML backend, nightly job
 	$(RUN)/overread up

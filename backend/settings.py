@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import os
 import secrets
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -16,6 +17,11 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _SECRETS = Path("/run/secrets")
+_SHORTEST_KEY = 32
+
+
+class SecretKeyError(ValueError):
+    """The kept secret key is unusable."""
 
 
 class Settings(BaseSettings):
@@ -56,7 +62,7 @@ class Settings(BaseSettings):
 
     data_dir: Path = Path("overread-data")
     database_url: SecretStr | None = None
-    secret_key: SecretStr | None = Field(default=None, min_length=32)
+    secret_key: SecretStr | None = Field(default=None, min_length=_SHORTEST_KEY)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     backend_url: str = "http://127.0.0.1:8090"
@@ -113,9 +119,14 @@ class Settings(BaseSettings):
         kept = self.data_dir / "secret-key"
         if not kept.exists():
             self.data_dir.mkdir(parents=True, exist_ok=True)
-            kept.touch(mode=0o600)
-            kept.write_text(secrets.token_hex(32))
-        return kept.read_bytes().strip()
+            _write_once(kept, secrets.token_hex(32))
+        key = kept.read_bytes().strip()
+        if len(key) < _SHORTEST_KEY:
+            raise SecretKeyError(
+                f"{kept} does not hold a key of at least {_SHORTEST_KEY} characters; restore it "
+                "from a backup, or delete it and run `overread readers add` for every reader"
+            )
+        return key
 
     def derived_secret(self, purpose: str) -> str:
         """Return the secret for one purpose: 40 hexadecimal characters.
@@ -140,12 +151,29 @@ class Settings(BaseSettings):
         Returns
         -------
         dict of str to str
-            The present environment with every setting in it; secrets only where they came from
-            the environment.
+            The present environment with exactly these settings in it, secrets included: for a
+            process's environment only, which nobody else can read.
         """
         own = {
-            f"OVERREAD_{name.upper()}": str(value)
+            f"OVERREAD_{name.upper()}": value.get_secret_value()
+            if isinstance(value, SecretStr)
+            else str(value)
             for name, value in self.model_dump().items()
-            if value is not None and not isinstance(value, SecretStr)
+            if value is not None
         }
-        return {**os.environ, **own}  # noqa: TID251 - this is the module that reads it
+        inherited = {
+            name: value
+            for name, value in os.environ.items()  # noqa: TID251 - this is the module that reads it
+            if not name.startswith("OVERREAD_")
+        }
+        return {**inherited, **own}
+
+
+def _write_once(path: Path, text: str) -> None:
+    """Write a private file whole; when two processes do so at once, the first one's stays."""
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    draft.touch(mode=0o600)
+    draft.write_text(text)
+    with suppress(FileExistsError):
+        os.link(draft, path)
+    draft.unlink()

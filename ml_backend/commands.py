@@ -1,18 +1,20 @@
 """The commands of `overread` that need torch; the command line finds them by entry point."""
 
-from contextlib import suppress
+import logging
 from typing import Annotated
 
 import typer
 
 from backend.desk import open_desk, queue_rules
+from backend.opened import open_store
 from backend.settings import Settings
-from backend.store.unit_of_work import Store
 from backend.terminal import Steps, console, now, print_json, print_skipped
 from backend.workflow.nightly import nightly as work_through_the_night
 from ml_backend.open_detector import open_detector
 from ml_backend.schedule import wait_for_the_night
 from ml_backend.score_pool import ScoreReport, score_pool
+
+_log = logging.getLogger(__name__)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
@@ -24,7 +26,7 @@ class NoChampionError(LookupError):
 def score(*, as_json: AsJson = False) -> None:
     """Pre-annotate and score the unread pool with the champion."""
     settings = Settings()
-    store = Store(settings.sqlalchemy_url)
+    store = open_store(settings)
     with store.snapshot() as unit:
         champion = unit.models.champion()
     if champion is None:
@@ -53,7 +55,7 @@ def retrain(
 
     settings = Settings()
     with Steps() as steps:
-        report = Retrain(Store(settings.sqlalchemy_url), settings, now, steps).run(force=force)
+        report = Retrain(open_store(settings), settings, now, steps).run(force=force)
     print_skipped(report.skipped)
     if as_json:
         print_json(report.as_json())
@@ -80,26 +82,33 @@ def nightly(
     from ml_backend.night_shift import NightShift  # noqa: PLC0415
 
     settings = Settings()
-    store = Store(settings.sqlalchemy_url)
-    with suppress(KeyboardInterrupt):
-        while True:
-            if schedule is not None:
-                wait_for_the_night(schedule, say=console.print)
-            with Steps() as steps:
-                report = work_through_the_night(
-                    store,
-                    open_desk(settings),
-                    queue_rules(settings),
-                    NightShift(store, settings, now, steps),
-                    clock=now,
-                    say=console.print,
-                )
-            for problem in report.problems:
-                console.print(f"problem: {problem}", markup=False)
-            if as_json:
-                print_json(report.as_json())
-            if schedule is None:
-                break
+    store = open_store(settings)
+
+    def work() -> None:
+        with Steps() as steps:
+            report = work_through_the_night(
+                store,
+                open_desk(settings),
+                queue_rules(settings),
+                NightShift(store, settings, now, steps),
+                clock=now,
+                say=console.print,
+            )
+        for problem in report.problems:
+            console.print(f"problem: {problem}", markup=False)
+        if as_json:
+            print_json(report.as_json())
+
+    if schedule is None:
+        work()
+        return
+    while True:
+        wait_for_the_night(schedule, say=console.print)
+        try:
+            work()
+        except Exception:  # noqa: BLE001 - see below
+            # One bad night must not be the last one.
+            _log.exception("this night failed; the next one tries again")
 
 
 def serve_ml() -> None:
@@ -113,7 +122,7 @@ def serve_ml() -> None:
 
     settings = Settings()
     live_model = LiveModel()
-    watch = ChampionWatch(settings, Store(settings.sqlalchemy_url), live_model)
+    watch = ChampionWatch(settings, open_store(settings), live_model)
     watch.start()
     try:
         uvicorn.run(

@@ -128,7 +128,7 @@ class Retrain:
         RetrainReport
             What came of it.
         """
-        with hold_lease(self.store, "retrain", clock=self.clock) as renew:
+        with hold_lease(self.store, "retrain", clock=self.clock):
             version, is_known = self._gather()
             if is_known and not force:
                 return _nothing(version, "nothing was read since the last finished run")
@@ -137,7 +137,7 @@ class Retrain:
             except NothingToLearnError as error:
                 return _nothing(version, str(error))
             with self._recorded(version) as note:
-                weights, skipped = self._fit(version, training_list, renew)
+                weights, skipped = self._fit(version, training_list)
                 quality, champion_quality = self._evaluate(version, weights)
                 report = self._gate(version, weights, quality, champion_quality, skipped)
                 note(report)
@@ -197,7 +197,7 @@ class Retrain:
         )
 
     def _fit(
-        self, version: DatasetVersion, training_list: TrainingList, renew: Callable[[], None]
+        self, version: DatasetVersion, training_list: TrainingList
     ) -> tuple[StoredWeights, tuple[Skipped, ...]]:
         recipe = self._recipe()
         base_weights = find_base_weights(self.settings.base_weights, self.settings.weights_dir)
@@ -211,7 +211,6 @@ class Retrain:
         self.progress.step(f"training on {folder.training_lines} images", recipe.epochs)
 
         def on_epoch(epoch: int, _: int, figures: dict[str, float]) -> None:
-            renew()
             loss = sum(value for name, value in figures.items() if name.startswith("train/"))
             self.progress.advance(epoch, f"loss {loss:.2f}")
 

@@ -96,20 +96,19 @@ class SyncWorker:
         if not self._turn.acquire(blocking=False):
             raise LeaseTakenError("sync is already running in this server; ask again later")
         try:
-            with hold_lease(self._store, "sync", clock=self._clock) as renew:
+            with hold_lease(self._store, "sync", clock=self._clock):
                 return synchronise(
                     self._store,
                     self._desk,
                     clock=self._clock,
-                    on_reader=lambda _: self._between_readers(renew),
+                    on_reader=lambda _: self._between_readers(),
                 )
         finally:
             self._turn.release()
 
-    def _between_readers(self, renew: Callable[[], None]) -> None:
+    def _between_readers(self) -> None:
         if self._stopping.is_set():
             raise SyncStoppedError("the server is being stopped; the next sync goes on")
-        renew()
 
     def _work(self) -> None:
         pause_seconds = min(_FIRST_AFTER_SECONDS, self._every_seconds)

@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
-from backend.cli.opened import open_store
 from backend.domain.skipped import Skipped
+from backend.opened import open_store
 from backend.terminal import Steps, console, now, print_json, print_skipped
+from backend.workflow import image_sets
 from backend.workflow.reconcile_store import reconcile_store
 from backend.workflow.register_images import ImageSet, ImportReport, register_images
 
@@ -32,9 +33,6 @@ def vinbigdata(
     as_json: AsJson = False,
 ) -> None:
     """Import a VinBigData table of readings and its images."""
-    # Imported here, because pandas takes a second and other commands need none of it.
-    from backend.workflow import image_sets  # noqa: PLC0415
-
     found, skipped = image_sets.from_vinbigdata(images, labels, image_sizes)
     _register(found, skipped, as_json=as_json)
 
@@ -49,9 +47,6 @@ def yolo(
     as_json: AsJson = False,
 ) -> None:
     """Import a YOLO dataset of the 14 findings; an empty file means "No finding"."""
-    # Imported here, because pandas takes a second and other commands need none of it.
-    from backend.workflow import image_sets  # noqa: PLC0415
-
     found, skipped = image_sets.from_yolo(folder, reader_id=reader)
     _register(found, skipped, as_json=as_json)
 
@@ -71,9 +66,6 @@ def folder_of_images(
     as_json: AsJson = False,
 ) -> None:
     """Register unread radiographs."""
-    # Imported here, because pandas takes a second and other commands need none of it.
-    from backend.workflow import image_sets  # noqa: PLC0415
-
     found, skipped = image_sets.from_folder(
         folder, keep_names=keep_names, patient_pattern=patient_pattern
     )
@@ -85,7 +77,7 @@ def _register(images: ImageSet, skipped: list[Skipped], *, as_json: bool) -> Non
     with Steps() as steps:
         steps.step("registering images", len(images.files))
         report = register_images(store, images, now=now(), on_image=steps.advance_by)
-        if report.readings:
+        if report.readings or report.unchanged_readings:
             reconcile_store(
                 store,
                 clock=now,

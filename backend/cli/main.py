@@ -67,17 +67,30 @@ def main() -> None:
         for chatty in ("alembic", "httpx", "httpx2"):
             logging.getLogger(chatty).setLevel(logging.WARNING)
         app()
-    except ValidationError as error:
-        _fail("a setting is wrong: " + "; ".join(_setting(item) for item in error.errors()))
     except KeyboardInterrupt:
         _fail("interrupted; run the same command again to go on", code=130)
-    except ModuleNotFoundError as error:
-        _fail(f"{error.name} is not installed; this command needs: pip install 'overread[ml]'")
     except Exception as error:
-        # Our own errors say what was expected and how to mend it; anything else is a defect.
-        if type(error).__module__.partition(".")[0] not in {"backend", "ml_backend"}:
+        remedy = _remedy(error)
+        if remedy is None:
             raise
-        _fail(str(error))
+        _fail(remedy)
+
+
+def _remedy(error: Exception) -> str | None:
+    """Return what to tell people; None when the error is a defect of the program."""
+    if type(error).__module__.partition(".")[0] in {"backend", "ml_backend"}:
+        return str(error)  # our own errors say what was expected and how to mend it
+    if isinstance(error, ValidationError):
+        return "a setting is wrong: " + "; ".join(_setting(item) for item in error.errors())
+    if isinstance(error, ModuleNotFoundError):
+        return f"{error.name} is not installed; this command needs: pip install 'overread[ml]'"
+    if isinstance(error, OSError):
+        where = f": {error.filename}" if error.filename else ""
+        return (
+            f"{error.strerror or error}{where}; check that the folder exists, may be written to "
+            "and has room (OVERREAD_DATA_DIR)"
+        )
+    return None
 
 
 def _setting(item: object) -> str:

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from backend.cli.opened import open_store
 from backend.domain.models import ModelVersion
+from backend.opened import open_store
 from backend.terminal import console, now, print_json, print_table
 from backend.workflow.promote_model import promote_by_hand, roll_back
 

@@ -1,12 +1,12 @@
 """`overread queue`, `overread sync`, `overread consensus`: from readings to what is read next."""
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
-from backend.cli.opened import open_store
 from backend.desk import open_desk, queue_rules
+from backend.opened import open_store
 from backend.settings import Settings
 from backend.terminal import Steps, console, now, print_json, print_table
 from backend.workflow.fill_worklists import fill_worklists
@@ -85,7 +85,14 @@ def sync(*, as_json: AsJson = False) -> None:
             store, open_desk(settings), clock=now, on_reader=lambda _: steps.advance_by()
         )
     if as_json:
-        print_json(asdict(replace(report)))
+        print_json(
+            {
+                "received": dict(report.received),
+                "tasks_pushed": report.tasks_pushed,
+                "tasks_lost": report.tasks_lost,
+                "problems": report.problems,
+            }
+        )
     else:
         for kind, number in sorted(report.received.items()):
             console.print(f"{number} {kind}")

@@ -1,14 +1,15 @@
 """`overread readers`: who reads, and their log-ins."""
 
 import secrets
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from backend.accounts import hash_password
-from backend.cli.opened import open_store
 from backend.desk import open_reading_room, service_token
 from backend.domain.worklists import EntryState
+from backend.opened import open_store
 from backend.settings import Settings
 from backend.terminal import console, now, print_json, print_table, waiting
 from backend.workflow.add_readers import AddedReader, NewReader, add_readers
@@ -30,12 +31,23 @@ def add(
         str | None,
         typer.Option(envvar="OVERREAD_READER_PASSWORD", help="Made up and shown if unset."),
     ] = None,
+    reset_password: Annotated[
+        bool, typer.Option(help="Give a reader who is there already a new password.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Add readers: organisation, project and log-in in Label Studio. Repeat to mend or reset."""
+    """Add readers: organisation, project and log-in in Label Studio. Repeat to mend."""
     settings = Settings()
     store = open_store(settings)
-    new = [new_reader(settings, name, email=email, password=password) for name in names]
+    with store.snapshot() as unit:
+        known = {project.reader_id: project.email for project in unit.readers.projects()}
+    new = [
+        replace(
+            new_reader(settings, name, email=email or known.get(name), password=password),
+            keep_password=name in known and not (password or reset_password),
+        )
+        for name in names
+    ]
     with waiting(f"setting up {', '.join(names)} in Label Studio"):
         added = add_readers(store, open_reading_room(settings), new, now=now())
     _show(settings, new, added, as_json=as_json)
@@ -102,7 +114,7 @@ def _show(
         {
             "reader": reader.reader_id,
             "email": reader.email,
-            "password": reader.password,
+            "password": None if reader.keep_password else reader.password,
             "page": settings.backend_url,
             "worklist": result.stream_url,
             "problem": result.problem,

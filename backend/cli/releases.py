@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from backend.cli.opened import open_store
 from backend.formats.releases import ReleaseFormat
 from backend.formats.verification import verify as verify_folder
+from backend.opened import open_store
 from backend.settings import Settings
 from backend.store.datasets import Release
 from backend.store.unit_of_work import Store

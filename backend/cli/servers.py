@@ -9,12 +9,13 @@ from types import FrameType
 from typing import Annotated
 
 import typer
+from pydantic import SecretStr
 
-from backend.cli.opened import open_store
 from backend.cli.readers import new_reader
 from backend.demo import loop, sample, stage
 from backend.local_services.processes import Services, free_port
 from backend.local_services.stack import start_all
+from backend.opened import open_store
 from backend.settings import Settings
 from backend.terminal import Steps, console, print_json, print_table
 from backend.workflow.add_readers import AddedReader, NewReader
@@ -100,7 +101,10 @@ def _demo_settings(folder: Path) -> Settings:
     }
     return Settings(
         data_dir=folder.absolute(),
-        database_url=None,
+        database_url=SecretStr(f"sqlite:///{folder.absolute() / 'overread.sqlite3'}"),
+        detector="yolo",
+        backend_host="127.0.0.1",
+        ml_backend_host="127.0.0.1",
         backend_url=f"http://127.0.0.1:{ports['backend']}",
         backend_port=ports["backend"],
         label_studio_url=f"http://127.0.0.1:{ports['label_studio']}",

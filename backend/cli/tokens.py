@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from backend.accounts import new_token
-from backend.cli.opened import open_store
+from backend.opened import open_store
 from backend.store.accounts import Account
 from backend.store.records import AuditEvent
 from backend.terminal import console, now, print_json

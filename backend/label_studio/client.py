@@ -136,7 +136,7 @@ class LabelStudioClient:
             made += answer["task_ids"]
         return made
 
-    def known_entries(self, project_id: int) -> dict[int, int]:
+    def known_entries(self, project_id: int) -> dict[tuple[int, str], int]:
         """Return which worklist entries have a task.
 
         Parameters
@@ -146,12 +146,16 @@ class LabelStudioClient:
 
         Returns
         -------
-        dict of int to int
-            Task by worklist entry; the oldest task where an entry has several.
+        dict of (int, str) to int
+            Task by worklist entry and image; the oldest task where an entry has several. The
+            image tells entries of this store from those of one that was thrown away.
         """
         rows = task_lists.rows(self._connection, project_id, "id,data")
         ours = [row for row in rows if row["data"].get("overread") == tasks.TASK_FORMAT]
-        return {int(row["data"]["entry"]): int(row["id"]) for row in reversed(ours)}
+        return {
+            (int(row["data"]["entry"]), str(row["data"]["image_id"])): int(row["id"])
+            for row in reversed(ours)
+        }
 
     def task_ids(self, project_id: int) -> set[int]:
         """Return the keys of all tasks; one that is missing was deleted.

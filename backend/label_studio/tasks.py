@@ -110,6 +110,8 @@ class TaskState:
         Oldest first; one that was there before and is not any more was deleted.
     predictions : tuple of PredictionState
         What it shows.
+    image_id : str or None
+        Image that it shows; None for a task that is not ours.
     """
 
     task_id: int
@@ -117,6 +119,7 @@ class TaskState:
     updated_at: datetime
     annotations: tuple[AnnotationState, ...]
     predictions: tuple[PredictionState, ...] = ()
+    image_id: str | None = None
 
 
 def task_data(*, entry: int, image_id: str, image_url: str, arm: Arm) -> dict[str, Any]:
@@ -227,6 +230,7 @@ def task_state(answer: Mapping[str, Any]) -> TaskState:
             updated_at=datetime.fromisoformat(answer["updated_at"]),
             annotations=tuple(sorted(annotations, key=lambda item: (item.created_at, item.id))),
             predictions=tuple(_prediction(item) for item in answer["predictions"]),
+            image_id=data.get("image_id") if data.get("overread") == TASK_FORMAT else None,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise MalformedTaskError(

@@ -201,6 +201,20 @@ class Worklists:
             update(WorklistEntryRow).where(WorklistEntryRow.id == entry_id).values(task_id=None)
         )
 
+    def forget_tasks_of(self, reader_id: str) -> None:
+        """Forget every task of a reader, because the project is another one now.
+
+        Parameters
+        ----------
+        reader_id : str
+            Whose; open entries are pushed again.
+        """
+        self._session.execute(
+            update(WorklistEntryRow)
+            .where(WorklistEntryRow.reader_id == reader_id)
+            .values(task_id=None, task_updated_at=None, link_expires_at=None)
+        )
+
     def set_state(self, entry_id: int, state: EntryState, *, now: datetime) -> None:
         """Change how far an entry has come.
 

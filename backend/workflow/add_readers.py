@@ -30,11 +30,13 @@ class NewReader:
     email : str
         What the reader logs in with.
     password : str
-        For the log-in; an existing reader's is replaced.
+        For the log-in.
     password_hash : str
         The same, hashed for the backend's own sign-in.
     service_token : str
         40 characters; how the system acts in the reader's organisation.
+    keep_password : bool
+        Whether a reader who is there already keeps the old password.
     """
 
     reader_id: str
@@ -42,6 +44,7 @@ class NewReader:
     password: str = field(repr=False)
     password_hash: str = field(repr=False)
     service_token: str = field(repr=False)
+    keep_password: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +135,17 @@ def add_readers(
 
     with store.transaction() as unit:
         unit.readers.ensure([reader.reader_id for reader in readers], now=now)
+        before = {project.reader_id: project for project in unit.readers.projects()}
         for reader, result in zip(readers, added, strict=True):
+            known = before.get(reader.reader_id)
+            if known is not None and known.project_id != result.project.project_id:
+                unit.worklists.forget_tasks_of(reader.reader_id)
             unit.readers.add_project(result.project)
-            unit.accounts.put(
-                Account(reader.email, "reader", reader.reader_id, reader.password_hash), now=now
-            )
+            if not reader.keep_password:
+                unit.accounts.put(
+                    Account(reader.email, "reader", reader.reader_id, reader.password_hash),
+                    now=now,
+                )
             unit.records.note(
                 AuditEvent(now, "system", "add reader", f"reader:{reader.reader_id}", {})
             )
@@ -149,7 +158,7 @@ def _account(reader: NewReader) -> provision.ReaderAccount:
         email=reader.email,
         password=reader.password,
         service_token=reader.service_token,
-        reset_password=True,
+        reset_password=not reader.keep_password,
     )
 
 

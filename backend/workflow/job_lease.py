@@ -1,24 +1,29 @@
 """A job that must not run twice at the same time."""
 
+import logging
 import os
 import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from threading import Event, Thread
 from uuid import uuid4
 
+from backend.store.availability import StoreUnavailableError
 from backend.store.records import LeaseTakenError
 from backend.store.unit_of_work import Store
 
 _DURATION = timedelta(minutes=10)
+_RENEW_SECONDS = 60.0
 _ASK_AGAIN_SECONDS = 0.5
+_log = logging.getLogger(__name__)
 
 
 @contextmanager
 def hold_lease(
     store: Store, job: str, *, clock: Callable[[], datetime], wait_seconds: float = 0.0
-) -> Iterator[Callable[[], None]]:
+) -> Iterator[None]:
     """Hold a job's lease for the time of a block.
 
     A lease that a killed process of this machine left behind is taken over at once; one of
@@ -37,8 +42,8 @@ def hold_lease(
 
     Yields
     ------
-    callable
-        Renews the lease; call it at least every few minutes.
+    None
+        For the time of the block; a thread renews the lease meanwhile.
 
     Raises
     ------
@@ -55,11 +60,25 @@ def hold_lease(
             unit.records.take_lease(job, holder, now=clock(), duration=_DURATION)
 
     _try_for(wait_seconds, renew)
+    done = Event()
+    heartbeat = Thread(target=_keep_renewing, args=(renew, done), daemon=True)
+    heartbeat.start()
     try:
-        yield renew
+        yield
     finally:
+        done.set()
+        heartbeat.join()
         with store.transaction() as unit:
             unit.records.end_lease(job, holder)
+
+
+def _keep_renewing(renew: Callable[[], None], done: Event) -> None:
+    while not done.wait(_RENEW_SECONDS):
+        try:
+            renew()
+        except (LeaseTakenError, StoreUnavailableError):
+            # Nine more tries before it expires; the database may be restarting.
+            _log.warning("a lease could not be renewed")
 
 
 def _try_for(wait_seconds: float, take: Callable[[], None]) -> None:

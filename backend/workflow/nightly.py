@@ -1,5 +1,6 @@
 """The night's work, from what was read in the day to what is read tomorrow."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -11,6 +12,8 @@ from backend.workflow.job_lease import hold_lease
 from backend.workflow.label_studio_desk import LabelStudioDesk
 from backend.workflow.reconcile_store import reconcile_store
 from backend.workflow.synchronise import SyncReport, synchronise
+
+_log = logging.getLogger(__name__)
 
 
 class TrainAndScore(Protocol):
@@ -34,7 +37,7 @@ class NightReport:
     consensus_images : int
         Images with a consensus.
     retrained, scored : dict
-        What training and scoring report.
+        What training and scoring report; empty when they failed.
     queued : int
         New worklist entries.
     pushed : int
@@ -93,7 +96,8 @@ def nightly(
     NightReport
         What was done.
     """
-    with hold_lease(store, "nightly", clock=clock) as renew:
+    problems: list[str] = []
+    with hold_lease(store, "nightly", clock=clock):
         say("pulling what was read")
         pulled = synchronise(store, desk, clock=clock)
 
@@ -101,15 +105,12 @@ def nightly(
         consensus_images = reconcile_store(store, clock=clock)
 
         say("training a challenger and holding it against the champion")
-        renew()
-        retrained = ml.retrain()
+        retrained = _attempt(ml.retrain, problems)
 
         say("scoring the unread pool")
-        renew()
-        scored = ml.score()
+        scored = _attempt(ml.score, problems)
 
         say("filling the worklists")
-        renew()
         with store.transaction() as unit:
             entries = fill_worklists(unit, rules, now=clock())
 
@@ -123,8 +124,18 @@ def nightly(
         scored=scored,
         queued=len(entries),
         pushed=pulled.tasks_pushed + pushed.tasks_pushed,
-        problems=tuple(dict.fromkeys([*pulled.problems, *pushed.problems])),
+        problems=tuple(dict.fromkeys([*pulled.problems, *problems, *pushed.problems])),
     )
+
+
+def _attempt(step: Callable[[], dict[str, object]], problems: list[str]) -> dict[str, object]:
+    """Run a step; when it fails, the worklists are filled all the same."""
+    try:
+        return step()
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
+        _log.exception("a step of the night failed")
+        problems.append(f"{type(error).__name__}: {error}")
+        return {}
 
 
 def _new(report: SyncReport) -> dict[str, int]:

@@ -110,7 +110,8 @@ def _adopt(
     if not missing:
         return {}
     known = client.known_entries(project.project_id)
-    return {entry.key: known[entry.key] for entry in missing if entry.key in known}
+    wanted = {(entry.key, entry.image_id) for entry in missing}
+    return {key: known[key, image_id] for key, image_id in wanted if (key, image_id) in known}
 
 
 def _data(entry: WorklistEntry, desk: LabelStudioDesk, expires_at: datetime) -> dict[str, object]:

@@ -55,7 +55,7 @@ def receive_reading(
     """
     entry = None if task.entry is None else store.worklists.get(task.entry)
     image = None if entry is None else store.images.get(entry.image_id)
-    if entry is None or image is None or entry.reader_id != reader_id:
+    if entry is None or image is None or not _is_ours(task, entry, reader_id):
         return Received.FOREIGN
     current = store.readings.current(entry.image_id, reader_id, entry.round)
     seen_until = store.worklists.task_updated_at(entry.key)
@@ -80,6 +80,12 @@ def receive_reading(
     if receipt.state == "quarantined":
         return Received.QUARANTINED
     return Received.NEW if revision == 1 else Received.REVISED
+
+
+def _is_ours(task: TaskState, entry: WorklistEntry, reader_id: str) -> bool:
+    # The number of an entry means another image in a store that was thrown away, or in one that
+    # is newer than a restored backup; its tasks may still be in Label Studio.
+    return entry.reader_id == reader_id and task.image_id in {None, entry.image_id}
 
 
 def _is_outdated(

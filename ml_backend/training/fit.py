@@ -194,7 +194,9 @@ def _is_kept_run_of(run: Path, key: Mapping[str, object]) -> bool:
 def _start_run(run: Path, key: Mapping[str, object]) -> None:
     shutil.rmtree(run, ignore_errors=True)
     run.mkdir()
-    (run / "recipe.json").write_text(json.dumps(key))
+    draft = run / "recipe.partial"
+    draft.write_text(json.dumps(key))
+    draft.rename(run / "recipe.json")
 
 
 def _keep(trainer: Any, chosen: Path, checkpoint: Path) -> None:  # noqa: ANN401 - no types

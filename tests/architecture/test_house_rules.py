@@ -74,7 +74,7 @@ class TestImports:
         assert imported_by(walk("backend"), "torch torchvision ultralytics") == []
 
     def test_of_the_command_line_load_nothing_slow(self) -> None:
-        slow = "torch ultralytics label_studio_sdk ensemble_boxes numba pandas"
+        slow = "torch ultralytics label_studio_sdk ensemble_boxes numba"
         assert imported_by("import backend.cli.main", slow) == []
 
 

@@ -13,12 +13,8 @@ def filled(overread: CommandLine, tmp_path: Path) -> CommandLine:
     rows = ["image_id,class_name,class_id,rad_id,x_min,y_min,x_max,y_max"]
     for number in range(6):
         write_radiograph(tmp_path / "images" / f"i{number}.png", number)
-        for reader in ("R1", "R2"):
-            rows.append(
-                f"i{number},Cardiomegaly,3,{reader},10,10,40,40"
-                if number % 2
-                else f"i{number},No finding,14,{reader},,,,"
-            )
+        mark = "Cardiomegaly,3,{},10,10,40,40" if number % 2 else "No finding,14,{},,,,"
+        rows += [f"i{number}," + mark.format(reader) for reader in ("R1", "R2")]
     labels = tmp_path / "train.csv"
     labels.write_text("\n".join(rows) + "\n")
     outcome = overread("import", "vinbigdata", "--images", tmp_path / "images", "--labels", labels)

@@ -54,9 +54,9 @@ class SmallLabelStudio:
             raise PowerCutError
         return made
 
-    def known_entries(self, project_id: int) -> dict[int, int]:
+    def known_entries(self, project_id: int) -> dict[tuple[int, str], int]:
         assert project_id == PROJECT
-        return {data["entry"]: task_id for task_id, data in self.tasks.items()}
+        return {(data["entry"], data["image_id"]): task_id for task_id, data in self.tasks.items()}
 
     def set_predictions(
         self, project_id: int, version: str, shown: Sequence[TaskPrediction]
