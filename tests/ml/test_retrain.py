@@ -1,0 +1,184 @@
+"""Gather, fit, evaluate, gate: from readings in the store to the champion that serves."""
+
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from backend.domain.boxes import Box
+from backend.domain.findings import Finding
+from backend.domain.images import Split
+from backend.domain.models import ModelState, ModelVersion
+from backend.formats.original_sizes import SizePx
+from backend.formats.placement import MarkedBox, PlacedReadings
+from backend.formats.radiographs import encode_png
+from backend.settings import Settings
+from backend.store import schema
+from backend.store.unit_of_work import Store
+from backend.terminal import now
+from backend.workflow.promote_model import roll_back
+from backend.workflow.reconcile_store import reconcile_store
+from backend.workflow.register_images import ImageSet, register_images
+from ml_backend.champion_watch import ChampionWatch
+from ml_backend.live_model import LiveModel, WeightsTamperedError
+from ml_backend.score_pool import score_pool
+from ml_backend.scripted_detector import ScriptedDetector
+from tests.ml.conftest import radiograph
+
+torch = pytest.importorskip("torch")
+if find_spec("ultralytics") is None:  # not importorskip: it would import with telemetry on
+    pytest.skip("needs the extra `ml`", allow_module_level=True)
+
+from ml_backend.retrain import Retrain  # noqa: E402
+from ml_backend.ultralytics_settings import import_part  # noqa: E402
+
+SPLITS = [Split.TRAIN] * 4 + [Split.VALIDATION] * 2 + [Split.TEST] * 2
+HEART = MarkedBox(Finding.CARDIOMEGALY, Box(10.0, 40.0, 60.0, 80.0))
+
+
+class Silence:
+    """Progress that nobody watches."""
+
+    def step(self, what: str, total: int) -> None:
+        """Begin a step."""
+
+    def advance(self, done: int, note: str = "") -> None:
+        """Go on."""
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    torch.manual_seed(0)
+    network = import_part("nn.tasks").DetectionModel("yolo26n.yaml", verbose=False)
+    torch.save({"model": network, "train_args": {}}, tmp_path / "base.pt")
+    return Settings(
+        data_dir=tmp_path / "data",
+        base_weights=str(tmp_path / "base.pt"),
+        train_image_size_px=64,
+        train_epochs=1,
+        train_batch_size=2,
+        device="cpu",
+    )
+
+
+@pytest.fixture
+def filled(settings: Settings, tmp_path: Path) -> Iterator[Store]:
+    """Eight radiographs, every second one with a large heart, read by two readers."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for seed in range(len(SPLITS)):
+        (folder / f"i{seed}.png").write_bytes(encode_png(radiograph(seed)))
+
+    def place(image_id: str, _: SizePx) -> tuple[PlacedReadings, SizePx | None]:
+        marks = (HEART,) if int(image_id[1:]) % 2 else ()
+        return PlacedReadings({"R1": marks, "R2": marks}, (), is_size_assumed=False), None
+
+    schema.upgrade(settings.sqlalchemy_url)
+    store = Store(settings.sqlalchemy_url)
+    register_images(
+        store,
+        ImageSet(
+            "test",
+            {path: path.stem for path in sorted(folder.iterdir())},
+            splits={f"i{seed}": split for seed, split in enumerate(SPLITS)},
+            place_readings=place,
+        ),
+        now=now(),
+    )
+    reconcile_store(store, clock=now)
+    yield store
+    store.close()
+
+
+def retrain(store: Store, settings: Settings) -> Retrain:
+    return Retrain(store, settings, now, Silence())
+
+
+class TestRetrain:
+    def test_makes_the_first_champion_and_then_waits_for_news(
+        self, filled: Store, settings: Settings
+    ) -> None:
+        first = retrain(filled, settings).run()
+        second = retrain(filled, settings).run()
+
+        assert (first.model_version, first.promoted) == ("m1", True)
+        assert first.map40 is not None
+        assert (second.model_version, second.promoted) == (None, False)
+        with filled.snapshot() as unit:
+            champion = unit.models.champion()
+            runs = unit.models.runs()
+        assert champion is not None
+        assert champion.dataset_version == "d1"
+        assert Path(champion.weights_uri).is_file()
+        assert [run.state for run in runs] == ["finished"]
+
+    def test_leaves_the_champion_when_it_is_cut_off(
+        self, filled: Store, settings: Settings, tmp_path: Path
+    ) -> None:
+        retrain(filled, settings).run()
+        Path(settings.base_weights).unlink()
+
+        with pytest.raises(FileNotFoundError, match="OVERREAD_BASE_WEIGHTS"):
+            retrain(filled, settings).run(force=True)
+
+        with filled.snapshot() as unit:
+            champion = unit.models.champion()
+            states = [run.state for run in unit.models.runs()]
+        assert champion is not None
+        assert champion.name == "m1"
+        assert states == ["finished", "failed"]
+
+
+class TestScorePool:
+    def test_goes_on_where_it_stopped_and_tries_damaged_images_again(
+        self, filled: Store, tmp_path: Path
+    ) -> None:
+        with filled.transaction() as unit:
+            unit.models.add(
+                ModelVersion("m1", ModelState.CHALLENGER, "none", "0" * 64, created_at=now())
+            )
+        damaged = tmp_path / "images" / "i3.png"
+        content = damaged.read_bytes()
+        damaged.write_bytes(content[:100])
+        detector = ScriptedDetector(model_version="m1")
+
+        first = score_pool(filled, detector, clock=now)
+        damaged.write_bytes(content)
+        second = score_pool(filled, detector, clock=now)
+        third = score_pool(filled, detector, clock=now)
+
+        assert (first.scored, len(first.failed)) == (7, 1)
+        assert "i3" in first.failed[0].what
+        assert (second.scored, second.failed) == (1, [])
+        assert third.scored == 0
+        with filled.snapshot() as unit:
+            assert len(unit.predictions.of_model("m1")) == 8
+
+
+class TestChampionWatch:
+    def test_follows_promotions_and_rollbacks_and_never_serves_changed_weights(
+        self, filled: Store, settings: Settings
+    ) -> None:
+        live = LiveModel()
+        watch = ChampionWatch(settings, filled, live)
+        retrain(filled, settings).run()
+        watch.look()
+        assert live.model_version == "m1"
+
+        with filled.transaction() as unit:
+            champion = unit.models.get("m1")
+            unit.models.add(
+                ModelVersion(
+                    "m2", ModelState.CHALLENGER, champion.weights_uri, "0" * 64, created_at=now()
+                )
+            )
+            unit.models.crown("m2", now=now())
+        with pytest.raises(WeightsTamperedError):
+            watch.look()
+        assert live.model_version == "m1"
+
+        with filled.transaction() as unit:
+            assert roll_back(unit, actor="test", now=now()).name == "m1"
+        watch.look()
+        assert live.model_version == "m1"

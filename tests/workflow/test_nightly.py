@@ -1,0 +1,47 @@
+"""A night goes on when one of its steps fails."""
+
+from datetime import timedelta
+
+import pytest
+
+from backend.label_studio.client import LabelStudioClient
+from backend.store.unit_of_work import Store
+from backend.terminal import now
+from backend.workflow.fill_worklists import QueueRules
+from backend.workflow.label_studio_desk import LabelStudioDesk
+from backend.workflow.nightly import nightly
+
+RULES = QueueRules(
+    readers_per_image=3, worklist_size=5, random_share=0.0, unassisted_share=0.0, seed=1
+)
+
+
+def nobody(reader_id: str) -> LabelStudioClient:
+    pytest.fail(f"{reader_id} has no project")
+
+
+DESK = LabelStudioDesk(nobody, "http://127.0.0.1:1", "secret", timedelta(days=1))
+
+
+class BrokenTraining:
+    """Training fails; scoring works."""
+
+    def retrain(self) -> dict[str, object]:
+        """Fail."""
+        raise RuntimeError("no memory left")
+
+    def score(self) -> dict[str, object]:
+        """Score nothing."""
+        return {"scored": 0}
+
+
+class TestNightly:
+    def test_scores_and_fills_when_training_fails(self, store: Store) -> None:
+        steps: list[str] = []
+
+        report = nightly(store, DESK, RULES, BrokenTraining(), clock=now, say=steps.append)
+
+        assert report.problems == ("RuntimeError: no memory left",)
+        assert report.retrained == {}
+        assert report.scored == {"scored": 0}
+        assert steps[-1] == "pushing the worklists"
