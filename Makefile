@@ -32,7 +32,7 @@ containers: .venv/installed  ## Check the container files with dclint as well
 	npx --yes dclint@3.1.0 docker-compose.yml
 
 bench: .venv/installed  ## Benchmarks
-	@ls benchmarks/*.py 2>/dev/null || echo "no benchmark yet"
+	$(RUN)/python -m benchmarks.average_precision
 
 clean:  ## Remove what make installed
 	rm -rf .venv .venv-label-studio

@@ -7,10 +7,12 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from backend.domain.skipped import Skipped
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _GZIP_MAGIC = b"\x1f\x8b"
 
@@ -32,7 +34,7 @@ class Table:
         The lines that have another number of fields.
     """
 
-    rows: pd.DataFrame
+    rows: "pd.DataFrame"
     skipped: tuple[Skipped, ...]
 
 
@@ -56,6 +58,9 @@ def read_table(path: Path, *, required: Sequence[str]) -> Table:
     UnreadableTableError
         If the file cannot be read as a CSV table or a required column is missing.
     """
+    # Imported here, because pandas takes a second and most commands read no table.
+    import pandas as pd  # noqa: PLC0415
+
     lines = _lines(_text(path), path)
     _, header = next(lines, (1, []))
     missing = [name for name in required if name not in header]

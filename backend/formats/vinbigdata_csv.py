@@ -8,9 +8,9 @@ import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from backend.domain.boxes import Box
 from backend.domain.consensus.clusters import Cluster
@@ -22,6 +22,9 @@ from backend.formats.names import SAFE_NAME
 from backend.formats.original_sizes import SizePx
 from backend.formats.placement import MarkedBox, unusable_reading
 from backend.formats.vinbigdata_rules import EDGES
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 REQUIRED = ("image_id", "class_name", "class_id", "rad_id", *EDGES)
 """Columns that a table of readings must have."""
@@ -134,8 +137,11 @@ def _released_box(cluster: Cluster) -> tuple[str | int, ...]:
     )
 
 
-def _parse(text: pd.DataFrame) -> pd.DataFrame:
+def _parse(text: "pd.DataFrame") -> "pd.DataFrame":
     """Add what the rules ask: numbers, class ids, and the text to quote in a report."""
+    # Imported here, because pandas takes a second and most commands read no table.
+    import pandas as pd  # noqa: PLC0415
+
     rows = text.copy()
     rows["stated_box"] = text[EDGES[0]].str.cat(text[list(EDGES[1:])], sep=", ")
     rows["stated_class_id"] = text["class_id"]
@@ -150,7 +156,7 @@ def _parse(text: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
-def _group(rows: pd.DataFrame) -> dict[str, dict[str, tuple[MarkedBox, ...]]]:
+def _group(rows: "pd.DataFrame") -> dict[str, dict[str, tuple[MarkedBox, ...]]]:
     readings: dict[str, dict[str, tuple[MarkedBox, ...]]] = {}
     columns = (rows[name].tolist() for name in ("image_id", "rad_id", "class_id"))
     boxes = rows[list(EDGES)].to_numpy().tolist()
@@ -163,7 +169,7 @@ def _group(rows: pd.DataFrame) -> dict[str, dict[str, tuple[MarkedBox, ...]]]:
 
 
 def _lost_readings(
-    rows: pd.DataFrame, readings: Mapping[str, Mapping[str, object]]
+    rows: "pd.DataFrame", readings: Mapping[str, Mapping[str, object]]
 ) -> list[Skipped]:
     named = rows[rows["is_safe_image"] & rows["is_safe_reader"]]
     columns = (named[name].tolist() for name in ("image_id", "rad_id"))
@@ -175,7 +181,7 @@ def _lost_readings(
     ]
 
 
-def _sizes(rows: pd.DataFrame) -> tuple[dict[str, SizePx], list[Skipped]]:
+def _sizes(rows: "pd.DataFrame") -> tuple[dict[str, SizePx], list[Skipped]]:
     if not {"width", "height"} <= set(rows.columns):
         return {}, []
     sizes: dict[str, SizePx] = {}

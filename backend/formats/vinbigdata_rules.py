@@ -1,12 +1,14 @@
 """What can be wrong with a row of the VinBigData table, as a list of rules."""
 
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-import pandas as pd
 
 from backend.domain.findings import NO_FINDING_CLASS_ID
 from backend.formats.names import EXPECTED_NAME
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 EDGES = ("x_min", "y_min", "x_max", "y_max")
 """Columns of a box."""
@@ -18,7 +20,7 @@ _Rule: TypeAlias = tuple["pd.Series[bool]", str]
 """Which rows break a rule, and what to tell of such a row."""
 
 
-def problems(rows: pd.DataFrame) -> dict[int, str]:
+def problems(rows: "pd.DataFrame") -> dict[int, str]:
     """Return what is wrong with each bad row.
 
     Parameters
@@ -49,7 +51,7 @@ def problems(rows: pd.DataFrame) -> dict[int, str]:
     }
 
 
-def _naming_rules(rows: pd.DataFrame) -> list[_Rule]:
+def _naming_rules(rows: "pd.DataFrame") -> list[_Rule]:
     return [
         (rows["image_id"] == "", "image_id is empty; " + EXPECTED_NAME),
         (~rows["is_safe_image"], "image_id {image_id!r} is no safe name; " + EXPECTED_NAME),
@@ -70,7 +72,7 @@ def _naming_rules(rows: pd.DataFrame) -> list[_Rule]:
     ]
 
 
-def _no_finding_rules(rows: pd.DataFrame) -> list[_Rule]:
+def _no_finding_rules(rows: "pd.DataFrame") -> list[_Rule]:
     edges = rows[list(EDGES)]
     is_normal = rows["class_id"] == NO_FINDING_CLASS_ID
     is_placeless = edges.isna().all(axis=1) | (edges == np.array(_PLACELESS)).all(axis=1)
@@ -88,7 +90,7 @@ def _no_finding_rules(rows: pd.DataFrame) -> list[_Rule]:
     ]
 
 
-def _box_rules(rows: pd.DataFrame) -> list[_Rule]:
+def _box_rules(rows: "pd.DataFrame") -> list[_Rule]:
     edges = rows[list(EDGES)]
     is_box = rows["class_id"] != NO_FINDING_CLASS_ID
     width, height = edges["x_max"] - edges["x_min"], edges["y_max"] - edges["y_min"]
@@ -113,7 +115,7 @@ def _box_rules(rows: pd.DataFrame) -> list[_Rule]:
     ]
 
 
-def _repeat_rule(rows: pd.DataFrame) -> _Rule:
+def _repeat_rule(rows: "pd.DataFrame") -> _Rule:
     same = rows[["image_id", "rad_id", "class_id", "named_class_id", *EDGES]].copy()
     same.loc[same["class_id"] == NO_FINDING_CLASS_ID, list(EDGES)] = np.nan
     return same.duplicated(), "it repeats an earlier row exactly; the earlier one is kept"
