@@ -16,6 +16,7 @@ up: .venv/installed  ## Label Studio, backend, ML backend, nightly job
 	$(RUN)/overread up
 
 test: .venv/installed .venv-label-studio/installed  ## All tests
+	command -v chromium >/dev/null || $(RUN)/playwright install chromium
 	$(RUN)/python -m pytest -n 2 --dist loadgroup
 
 lint: .venv/installed  ## Style, types, import contracts, docstrings

@@ -8,35 +8,38 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from backend.cli import doctor, images, models, queue, readers, releases, servers, store, tokens
+from backend.cli.on_demand import group_of
 from backend.settings import Settings
 from backend.terminal import console
 
+_COMMANDS = {
+    "demo": "backend.cli.servers:demo",
+    "up": "backend.cli.servers:up",
+    "serve": "backend.cli.servers:serve",
+    "doctor": "backend.cli.doctor:doctor",
+    "db": "backend.cli.store:app",
+    "import": "backend.cli.images:app",
+    "readers": "backend.cli.readers:app",
+    "sync": "backend.cli.queue:sync",
+    "consensus": "backend.cli.queue:consensus",
+    "queue": "backend.cli.queue:app",
+    "models": "backend.cli.models:app",
+    "release": "backend.cli.releases:app",
+    "tokens": "backend.cli.tokens:app",
+}
+_INSTALLED = {
+    found.name: found.value
+    for found in sorted(entry_points(group="overread.commands"), key=lambda found: found.name)
+}
+
 app = typer.Typer(
+    cls=group_of({**_COMMANDS, **_INSTALLED}),
     name="overread",
     help="Semi-automated annotation and active learning for chest radiographs.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-app.add_typer(images.app, name="import")
-app.add_typer(readers.app, name="readers")
-app.add_typer(queue.app, name="queue")
-app.add_typer(models.app, name="models")
-app.add_typer(releases.app, name="release")
-app.add_typer(store.app, name="db")
-app.add_typer(tokens.app, name="tokens")
-for command in (
-    servers.up,
-    servers.serve,
-    servers.demo,
-    doctor.doctor,
-    queue.sync,
-    queue.consensus,
-):
-    app.command()(command)
-for found in sorted(entry_points(group="overread.commands"), key=lambda found: found.name):
-    app.command(found.name)(found.load())
 
 
 def _print_version(asked: bool) -> None:  # noqa: FBT001 - typer calls it so
@@ -56,16 +59,14 @@ def _options(
     ] = False,
 ) -> None:
     """Take the options of the program itself."""
+    logging.basicConfig(level=Settings().log_level, format="%(levelname)s %(name)s: %(message)s")
+    for chatty in ("alembic", "httpx", "httpx2"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 def main() -> None:
     """Run the command line; what went wrong is told in one sentence, with the remedy."""
     try:
-        logging.basicConfig(
-            level=Settings().log_level, format="%(levelname)s %(name)s: %(message)s"
-        )
-        for chatty in ("alembic", "httpx", "httpx2"):
-            logging.getLogger(chatty).setLevel(logging.WARNING)
         app()
     except KeyboardInterrupt:
         _fail("interrupted; run the same command again to go on", code=130)
