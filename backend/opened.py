@@ -31,7 +31,7 @@ def open_store(settings: Settings | None = None) -> Store:
     store = Store(settings.sqlalchemy_url)
     store.check()
     if schema.pending(settings.sqlalchemy_url):
-        if settings.database_url is not None:
+        if not settings.sqlalchemy_url.startswith("sqlite"):
             raise NotMigratedError("the database is not migrated; run: overread db upgrade")
         schema.upgrade(settings.sqlalchemy_url)
     return store

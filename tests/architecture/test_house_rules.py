@@ -42,6 +42,14 @@ def walk(package: str) -> str:
     )
 
 
+def overread(word: str) -> str:
+    return (
+        "from typer.testing import CliRunner\n"
+        "from backend.cli.main import app\n"
+        f"assert CliRunner().invoke(app, [{word!r}]).exit_code == 0\n"
+    )
+
+
 def named(paths: list[Path]) -> list[object]:
     return [pytest.param(path, id=str(path.relative_to(ROOT))) for path in paths]
 
@@ -73,9 +81,12 @@ class TestImports:
     def test_of_every_backend_module_load_no_torch(self) -> None:
         assert imported_by(walk("backend"), "torch torchvision ultralytics") == []
 
-    def test_of_the_command_line_load_nothing_slow(self) -> None:
-        slow = "torch ultralytics label_studio_sdk ensemble_boxes numba"
-        assert imported_by("import backend.cli.main", slow) == []
+    def test_of_the_help_load_nothing_slow(self) -> None:
+        slow = "torch ultralytics label_studio_sdk ensemble_boxes numba pandas uvicorn fastapi"
+        assert imported_by(overread("--help"), slow) == []
+
+    def test_of_a_command_leave_the_others_alone(self) -> None:
+        assert imported_by(overread("--version"), "sqlalchemy numpy httpx2 alembic PIL") == []
 
 
 class TestArchitecturePage:
