@@ -1,6 +1,7 @@
 """Real databases for the tests, made by the migrations."""
 
 import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,11 +18,14 @@ KINDS = ("sqlite", "postgresql")
 
 
 @pytest.fixture(scope="session")
-def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgresql_server() -> Iterator[str]:
     """Run a PostgreSQL server of our own, on a Unix socket; give its URL."""
-    server = get_server(tmp_path_factory.mktemp("postgresql"))
-    yield server.get_uri()
-    server.cleanup()
+    # Not below pytest's folder: PostgreSQL runs as a user of its own when the tests run as root,
+    # and the next pytest session closes that folder to everybody else.
+    with tempfile.TemporaryDirectory(prefix="overread-postgresql-") as folder:
+        server = get_server(Path(folder) / "data")
+        yield server.get_uri()
+        server.cleanup()
 
 
 @pytest.fixture(scope="session")
