@@ -60,8 +60,11 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
     columns : sequence of str
         Headings.
     rows : sequence of sequence
-        Cells; None is shown as a dash.
+        Cells; None is shown as a dash. Without a row, that is said instead.
     """
+    if not rows:
+        console.print(f"{title}: none", markup=False)
+        return
     table = Table(title=title, title_justify="left")
     for column in columns:
         table.add_column(column, overflow="fold")

@@ -19,7 +19,8 @@ def wait_for_the_night(schedule: str, *, say: Callable[[str], None]) -> None:
     Parameters
     ----------
     schedule : str
-        Cron form, local time; at a change of the clocks a night is neither lost nor doubled.
+        Cron form, by the clock on the wall; when the clocks change, a night is neither lost nor
+        doubled.
     say : callable
         Is told when that is.
 
@@ -28,13 +29,18 @@ def wait_for_the_night(schedule: str, *, say: Callable[[str], None]) -> None:
     ScheduleError
         If it is not in cron form.
     """
-    started = datetime.now().astimezone()  # noqa: TID251 - waiting for a time of day needs one
     try:
-        due = next(CronSim(schedule, started))
+        due = next(CronSim(schedule, _wall_clock()))
     except CronSimError as error:
         raise ScheduleError(
             f'{schedule!r} is not a schedule ({error}); expected cron form, such as "0 2 * * *"'
         ) from error
     say(f"next run at {due:%Y-%m-%d %H:%M}")
-    while (left := due - datetime.now().astimezone()) > timedelta():  # noqa: TID251 - see above
+    while (left := due - _wall_clock()) > timedelta():
         time.sleep(min(left, _LONGEST_NAP).total_seconds())
+
+
+def _wall_clock() -> datetime:
+    # Without a zone on purpose: an offset that is kept over a change of the clocks would make the
+    # following nights come an hour early, and twice.
+    return datetime.now().astimezone().replace(tzinfo=None)  # noqa: TID251 - a time of day

@@ -19,6 +19,9 @@ app = typer.Typer(help="What is read next, and why.", no_args_is_help=True)
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
+_NOBODY_READS = "nobody reads in Label Studio yet; add a reader: overread readers add NAME"
+
+
 class SyncFailedError(RuntimeError):
     """Nothing could be exchanged with Label Studio."""
 
@@ -70,6 +73,11 @@ def refill(
         images = len({entry.image_id for entry in entries})
         console.print(f"{len(entries)} new entries for {images} images")
         console.print(f"{report.tasks_pushed} tasks pushed to Label Studio")
+        if not entries:
+            console.print(
+                "every worklist is full, or there is nothing left to read, or nobody "
+                "reads yet; see: overread readers list"
+            )
         _tell(report.problems)
 
 
@@ -79,6 +87,8 @@ def sync(*, as_json: AsJson = False) -> None:
     store = open_store(settings)
     with store.snapshot() as unit:
         readers = len(unit.readers.projects())
+    if not readers:
+        console.print(_NOBODY_READS)
     with Steps() as steps:
         steps.step("synchronising readers", readers)
         report = synchronise(

@@ -158,6 +158,8 @@ def _stopped_by_signals() -> Iterator[None]:
     """Let Ctrl-C and a polite kill end the block, with everything in it cleaned up."""
 
     def stop(_: int, __: FrameType | None) -> None:
+        for sign in before:  # a second Ctrl-C would leave servers behind
+            signal.signal(sign, signal.SIG_IGN)
         raise KeyboardInterrupt
 
     before = {sign: signal.signal(sign, stop) for sign in (signal.SIGINT, signal.SIGTERM)}

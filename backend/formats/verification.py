@@ -70,8 +70,11 @@ def verify(folder: Path) -> VerificationReport:
         )
         name, sha256 = str(manifest["name"]), str(manifest["dataset_sha256"])
         version, counts = manifest["format_version"], manifest["counts"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        why = f"{MANIFEST} cannot be read ({error!r}); expected a release folder of this product"
+    except OSError as error:
+        why = f"{MANIFEST} cannot be read ({error.strerror}); expected a release folder"
+        return VerificationReport("", "", 0, (why,))
+    except (ValueError, KeyError, TypeError) as error:
+        why = f"{MANIFEST} is no manifest ({error!r}); expected a release folder as it was made"
         return VerificationReport("", "", 0, (why,))
     if version != FORMAT_VERSION:
         why = f"{MANIFEST} has format version {version!r}; this product reads {FORMAT_VERSION}"

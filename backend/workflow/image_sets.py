@@ -12,6 +12,8 @@ from backend.formats.placement import PlacedReadings
 from backend.formats.radiographs import SUFFIXES
 from backend.workflow.register_images import ImageSet
 
+_DICOM_SUFFIXES = {".dcm", ".dicom"}
+
 
 class NoImagesError(ValueError):
     """There is nothing to import."""
@@ -40,7 +42,7 @@ def from_folder(
     Returns
     -------
     tuple of ImageSet and list of Skipped
-        The images, and the files whose names cannot be kept or name no patient.
+        The images, the files whose names cannot be kept or name no patient, and DICOM files.
 
     Raises
     ------
@@ -64,7 +66,7 @@ def from_folder(
             files[path] = path.stem if keep_names else None
             if found:
                 patients[path] = found[1] if keep_names else _pseudonym(found[1])
-    return ImageSet("images", files, patients), skipped
+    return ImageSet("images", files, patients), [*skipped, *_dicom(folder)]
 
 
 def from_vinbigdata(
@@ -176,7 +178,17 @@ def _radiographs(folder: Path) -> list[Path]:
 
 
 def _nothing_in(folder: Path) -> str:
-    return f"no image in {folder}; expected files ending in {', '.join(sorted(SUFFIXES))}"
+    expected = f"expected files ending in {', '.join(sorted(SUFFIXES))}"
+    if not folder.is_dir():
+        return f"there is no folder {folder}; {expected}, in a folder"
+    found = "".join(f"; {item.what}: {item.why}" for item in _dicom(folder))
+    return f"no image in {folder}; {expected}{found}"
+
+
+def _dicom(folder: Path) -> list[Skipped]:
+    number = sum(path.suffix.lower() in _DICOM_SUFFIXES for path in folder.rglob("*"))
+    why = "DICOM is not read; convert the radiographs to PNG or TIFF, without what names a patient"
+    return [Skipped(f"{number} DICOM file(s) in {folder}", why)] if number else []
 
 
 def _safe_files(named: dict[str, Path]) -> tuple[dict[Path, str | None], list[Skipped]]:

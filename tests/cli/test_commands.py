@@ -4,7 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from backend.domain.predictions import Prediction
+from backend.settings import Settings
+from backend.store.unit_of_work import Store
+from backend.workflow.fill_worklists import QueueRules, fill_worklists
 from tests.cli.conftest import CommandLine, write_radiograph
+from tests.store.samples import LATER, NOW, enrol, model, predicted, serve
 
 
 @pytest.fixture
@@ -20,6 +25,18 @@ def filled(overread: CommandLine, tmp_path: Path) -> CommandLine:
     outcome = overread("import", "vinbigdata", "--images", tmp_path / "images", "--labels", labels)
     assert outcome.code == 0, outcome.told
     return overread
+
+
+@pytest.fixture
+def served(filled: CommandLine) -> CommandLine:
+    """The same with a champion, m1, and R3, who has two images on the worklist."""
+    store = Store(Settings(data_dir=filled.data_dir).sqlalchemy_url)
+    enrol(store, "R3")
+    serve(store, *(Prediction(f"i{number}", "m1", (predicted(),)) for number in range(6)))
+    with store.transaction() as unit:
+        fill_worklists(unit, QueueRules(3, 2, 0.0, 0.0, 1), now=NOW)
+    store.close()
+    return filled
 
 
 class TestRelease:
@@ -54,10 +71,39 @@ class TestModels:
         assert filled("models", "list", "--json").json == []
         assert "overread retrain" in filled("score").told
 
+    def test_are_promoted_and_rolled_back_by_hand(self, served: CommandLine) -> None:
+        store = Store(Settings(data_dir=served.data_dir).sqlalchemy_url)
+        with store.transaction() as unit:
+            unit.models.add(model("m2", created_at=LATER))
+        store.close()
+
+        assert served("models", "promote", "m2", "--json").json == {"champion": "m2"}
+        assert served("models", "rollback", "--json").json == {"champion": "m1"}
+
+        listed = served("models", "list", "--json").json
+        assert [(one["name"], one["state"]) for one in listed] == [
+            ("m1", "champion"), ("m2", "rejected"),
+        ]  # fmt: skip
+        unknown = served("models", "promote", "m9")
+        assert unknown.code == 1
+        assert "there are: m1, m2" in unknown.told
+
 
 class TestQueue:
     def test_is_empty_before_anybody_reads_in_label_studio(self, filled: CommandLine) -> None:
         assert filled("queue", "show", "--json").json == []
+        assert "add a reader" in filled("sync").told
+
+    def test_is_kept_while_label_studio_is_down(self, served: CommandLine) -> None:
+        shown = served("queue", "show", "--json").json
+        outcome = served("sync")
+
+        assert outcome.code == 1
+        assert "nothing is lost" in outcome.told
+        assert "OVERREAD_LABEL_STUDIO_URL" in outcome.told
+        assert served("queue", "show", "--json").json == shown
+        assert [(one["rank"], one["readers"]) for one in shown] == [(1, ["R3"]), (2, ["R3"])]
+        assert set(shown[0]) == {"rank", "image_id", "score", "channel", "reason", "readers"}
 
 
 class TestDoctor:
@@ -69,6 +115,21 @@ class TestDoctor:
         assert "overread db upgrade" in outcome.told
         assert overread("db", "upgrade").code == 0
         assert "overread db upgrade" not in overread("doctor").told
+
+
+class TestDatabase:
+    @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+    def test_of_a_team_is_migrated_only_when_somebody_says_so(
+        self, overread: CommandLine, database_url: str
+    ) -> None:
+        team = {"OVERREAD_DATABASE_URL": database_url}
+
+        before = overread("models", "list", **team)
+        assert before.code == 1
+        assert "overread db upgrade" in before.told
+        assert "migrated" in overread("db", "upgrade", **team).told
+        assert "up to date" in overread("db", "upgrade", **team).told
+        assert overread("models", "list", "--json", **team).json == []
 
 
 class TestTokens:

@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from backend.settings import Settings
 from backend.store.unit_of_work import Store
@@ -119,6 +120,8 @@ class TestImportImages:
         cv2.imwrite(str(folder / "deep.png"), random.integers(0, 65536, (50, 40), dtype=np.uint16))
         cv2.imwrite(str(folder / "rgba.png"), random.integers(0, 256, (50, 40, 4), dtype=np.uint8))
         cv2.imwrite(str(folder / "large.jpg"), np.zeros((5000, 4000), dtype=np.uint8))
+        Image.new("P", (40, 50), 7).save(folder / "palette.png")
+        (folder / "original.dcm").touch()
         (folder / "empty.png").touch()
         (folder / "cut.png").write_bytes((folder / "plain.png").read_bytes()[:-200])
         (folder / "text.jpg").write_text("no picture")
@@ -126,16 +129,22 @@ class TestImportImages:
         outcome = overread("import", "images", folder, "--json")
 
         assert outcome.code == 0
-        assert outcome.json["images"] == 4
-        assert {Path(item["what"]).name for item in outcome.json["skipped"]} == {
-            "empty.png", "cut.png", "text.jpg",
-        }  # fmt: skip
+        assert outcome.json["images"] == 5
+        whys = {Path(item["what"]).name: item["why"] for item in outcome.json["skipped"]}
+        assert whys.pop("mixed").startswith("DICOM is not read; convert")
+        assert set(whys) == {"empty.png", "cut.png", "text.jpg"}
+        assert all("expected one whole radiograph" in why for why in whys.values())
 
     def test_says_so_when_there_is_nothing(self, overread: CommandLine, tmp_path: Path) -> None:
-        outcome = overread("import", "images", tmp_path)
+        empty = overread("import", "images", tmp_path)
+        nowhere = overread("import", "images", tmp_path / "nowhere")
+        (tmp_path / "one.dcm").touch()
+        dicom = overread("import", "images", tmp_path)
 
-        assert outcome.code == 1
-        assert "no image in" in outcome.told
+        assert empty.code == nowhere.code == dicom.code == 1
+        assert "no image in" in empty.told
+        assert "there is no folder" in nowhere.told
+        assert "1 DICOM" in dicom.told
 
     def test_goes_on_after_it_was_killed(self, overread: CommandLine, tmp_path: Path) -> None:
         folder = tmp_path / "many"
