@@ -73,17 +73,19 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
     Console(soft_wrap=False, highlight=False).print(table)
 
 
-def print_skipped(skipped: Sequence[Skipped]) -> None:
+def print_skipped(skipped: Sequence[Skipped], *, what: str = "left out") -> None:
     """Print what was left out, and why.
 
     Parameters
     ----------
     skipped : sequence of Skipped
         Everything; the first twenty are shown.
+    what : str
+        What was done with it.
     """
     if not skipped:
         return
-    console.print(f"[yellow]{len(skipped)} left out:[/]")
+    console.print(f"[yellow]{len(skipped)} {what}:[/]")
     for item in skipped[:_SHOWN_SKIPS]:
         console.print(f"  {item.what}: {item.why}", markup=False)
     if len(skipped) > _SHOWN_SKIPS:

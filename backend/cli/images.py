@@ -9,7 +9,7 @@ from backend.domain.skipped import Skipped
 from backend.opened import open_store
 from backend.terminal import Steps, console, now, print_json, print_skipped
 from backend.workflow import image_sets
-from backend.workflow.reconcile_store import reconcile_store
+from backend.workflow.reconcile_again import reconcile_again
 from backend.workflow.register_images import ImageSet, ImportReport, register_images
 
 app = typer.Typer(help="Register radiographs, with their readings.", no_args_is_help=True)
@@ -78,12 +78,14 @@ def _register(images: ImageSet, skipped: list[Skipped], *, as_json: bool) -> Non
         steps.step("registering images", len(images.files))
         report = register_images(store, images, now=now(), on_image=steps.advance_by)
         if report.readings or report.unchanged_readings:
-            reconcile_store(
+            _, left_out = reconcile_again(
                 store,
                 clock=now,
                 on_start=lambda total: steps.step("reconciling readings", total),
                 on_images=steps.advance_by,
             )
+            if left_out:
+                console.print(left_out, markup=False)
     report.skipped[:0] = skipped
     _show(report, as_json=as_json)
     if not report.images and not report.unchanged_images:

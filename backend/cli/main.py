@@ -21,7 +21,7 @@ _COMMANDS = {
     "import": "backend.cli.images:app",
     "readers": "backend.cli.readers:app",
     "sync": "backend.cli.queue:sync",
-    "consensus": "backend.cli.queue:consensus",
+    "consensus": "backend.cli.consensus:app",
     "queue": "backend.cli.queue:app",
     "models": "backend.cli.models:app",
     "release": "backend.cli.releases:app",

@@ -1,4 +1,4 @@
-"""`overread queue`, `overread sync`, `overread consensus`: from readings to what is read next."""
+"""`overread queue`, `overread sync`: from readings to what is read next."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -10,7 +10,6 @@ from backend.opened import open_store
 from backend.settings import Settings
 from backend.terminal import Steps, console, now, print_json, print_table
 from backend.workflow.fill_worklists import fill_worklists
-from backend.workflow.reconcile_store import reconcile_store
 from backend.workflow.show_queue import show_queue
 from backend.workflow.synchronise import synchronise
 
@@ -115,24 +114,6 @@ def sync(*, as_json: AsJson = False) -> None:
             "no reader's project could be reached; nothing is lost, and the next sync catches up. "
             "See: overread doctor"
         )
-
-
-def consensus(*, as_json: AsJson = False) -> None:
-    """Reconcile the readings of every image."""
-    store = open_store()
-    with Steps() as steps:
-        images = reconcile_store(
-            store,
-            clock=now,
-            on_start=lambda total: steps.step("reconciling readings", total),
-            on_images=steps.advance_by,
-        )
-    with store.snapshot() as unit:
-        states = unit.consensus.cluster_states()
-    if as_json:
-        print_json({"images": images, "clusters": states})
-    else:
-        print_table(f"Consensus on {images} images", ("state", "clusters"), sorted(states.items()))
 
 
 def _tell(problems: list[str]) -> None:

@@ -1,6 +1,7 @@
 """Names from outside that may become file names, keys and links."""
 
 import re
+from functools import lru_cache
 
 SAFE_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"
 """Pattern of a name that is kept as it stands: no slash, space or control character."""
@@ -12,6 +13,7 @@ EXPECTED_NAME = (
 """What to tell the owner of another name."""
 
 
+@lru_cache(maxsize=1 << 16)
 def is_safe(name: str) -> bool:
     """Return whether a name may be kept as it stands.
 

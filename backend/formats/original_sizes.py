@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from backend.domain.skipped import Skipped
-from backend.formats import tables
-from backend.formats.names import EXPECTED_NAME, SAFE_NAME
+from backend.formats import names, tables
+from backend.formats.names import EXPECTED_NAME
 
 
 class RefusedImageError(ValueError):
@@ -69,11 +69,10 @@ def read_sizes(path: Path) -> SizesTable:
     table = tables.read_table(path, required=("image_id", "height", "width"))
     sizes: dict[str, SizePx] = {}
     skipped = list(table.skipped)
-    safe = table.rows["image_id"].str.fullmatch(SAFE_NAME)
-    columns = (table.rows.index, table.rows["image_id"], table.rows["width"], table.rows["height"])
-    for number, image_id, width, height, is_safe in zip(*columns, safe, strict=True):
+    columns = table.columns("image_id", "width", "height")
+    for number, (image_id, width, height) in zip(table.lines, columns, strict=True):
         size = parse_size(width, height)
-        if not is_safe:
+        if not names.is_safe(image_id):
             why = f"image_id {image_id!r} is no safe name; {EXPECTED_NAME}"
         elif size is None:
             why = f"size {width!r} x {height!r} is not two positive whole numbers"

@@ -6,13 +6,10 @@ import io
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from backend.domain.skipped import Skipped
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _GZIP_MAGIC = b"\x1f\x8b"
 
@@ -27,15 +24,35 @@ class Table:
 
     Attributes
     ----------
-    rows : DataFrame
-        One row per line that has the header's number of fields, indexed by the line's number
-        in the file (the header is line 1); every value is stripped text, "" when empty.
+    header : tuple of str
+        Names of the columns; of several with one name the first counts.
+    lines : tuple of int
+        The number of every row's line in the file (the header is line 1).
+    rows : tuple of tuple of str
+        Every line that has the header's number of fields; stripped text, "" when empty.
     skipped : tuple of Skipped
         The lines that have another number of fields.
     """
 
-    rows: "pd.DataFrame"
+    header: tuple[str, ...]
+    lines: tuple[int, ...]
+    rows: tuple[tuple[str, ...], ...]
     skipped: tuple[Skipped, ...]
+
+    def columns(self, *names: str) -> Iterator[tuple[str, ...]]:
+        """Return some columns, row by row.
+
+        Parameters
+        ----------
+        *names : str
+            At least two columns that are there.
+
+        Returns
+        -------
+        iterator of tuple of str
+            One per row.
+        """
+        return map(itemgetter(*map(self.header.index, names)), self.rows)
 
 
 def read_table(path: Path, *, required: Sequence[str]) -> Table:
@@ -58,11 +75,8 @@ def read_table(path: Path, *, required: Sequence[str]) -> Table:
     UnreadableTableError
         If the file cannot be read as a CSV table or a required column is missing.
     """
-    # Imported here, because pandas takes a second and most commands read no table.
-    import pandas as pd  # noqa: PLC0415
-
     lines = _lines(_text(path), path)
-    _, header = next(lines, (1, []))
+    _, header = next(lines, (1, ()))
     missing = [name for name in required if name not in header]
     if missing:
         raise UnreadableTableError(
@@ -71,7 +85,7 @@ def read_table(path: Path, *, required: Sequence[str]) -> Table:
             f"found {', '.join(header) or 'nothing'}"
         )
     numbers: list[int] = []
-    rows: list[list[str]] = []
+    rows: list[tuple[str, ...]] = []
     skipped: list[Skipped] = []
     for number, fields in lines:
         if not any(fields):
@@ -82,8 +96,7 @@ def read_table(path: Path, *, required: Sequence[str]) -> Table:
         else:
             why = f"it has {len(fields)} fields; expected {len(header)}, as in the header"
             skipped.append(Skipped(line_name(path, number), why))
-    frame = pd.DataFrame(rows, index=numbers, columns=header, dtype=str)
-    return Table(frame.loc[:, ~frame.columns.duplicated()], tuple(skipped))
+    return Table(header, tuple(numbers), tuple(rows), tuple(skipped))
 
 
 def line_name(path: Path, number: int) -> str:
@@ -131,12 +144,12 @@ def _text(path: Path) -> str:
         ) from error
 
 
-def _lines(text: str, path: Path) -> Iterator[tuple[int, list[str]]]:
+def _lines(text: str, path: Path) -> Iterator[tuple[int, tuple[str, ...]]]:
     reader = csv.reader(io.StringIO(text, newline=""))
     first = 1
     try:
         for fields in reader:
-            yield first, [field.strip() for field in fields]
+            yield first, tuple(map(str.strip, fields))
             first = reader.line_num + 1
     except csv.Error as error:
         raise UnreadableTableError(

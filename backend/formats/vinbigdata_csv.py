@@ -5,26 +5,20 @@ resized sets, width and height of the original. Boxes are in pixels of the origi
 """
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
 
 from backend.domain.boxes import Box
 from backend.domain.consensus.clusters import Cluster
 from backend.domain.dataset import DatasetVersion
 from backend.domain.findings import NO_FINDING_CLASS_ID, NO_FINDING_NAME, Finding
 from backend.domain.skipped import Skipped
-from backend.formats import original_sizes, tables, vinbigdata_rules
-from backend.formats.names import SAFE_NAME
+from backend.formats import names, original_sizes, tables, vinbigdata_rules
 from backend.formats.original_sizes import SizePx
 from backend.formats.placement import MarkedBox, unusable_reading
-from backend.formats.vinbigdata_rules import EDGES
-
-if TYPE_CHECKING:
-    import pandas as pd
+from backend.formats.tables import Table
+from backend.formats.vinbigdata_rules import EDGES, Row
 
 REQUIRED = ("image_id", "class_name", "class_id", "rad_id", *EDGES)
 """Columns that a table of readings must have."""
@@ -37,12 +31,6 @@ RELEASED = (
 
 RELEASED_BY = "consensus"
 """The rad_id of released boxes."""
-
-_CLASS_NAMES = {
-    **{int(finding): finding.title for finding in Finding},
-    NO_FINDING_CLASS_ID: NO_FINDING_NAME,
-}
-_CLASS_IDS = {name.casefold(): class_id for class_id, name in _CLASS_NAMES.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +72,18 @@ def read_readings(path: Path) -> VinBigDataTable:
         If it is not such a table at all.
     """
     table = tables.read_table(path, required=REQUIRED)
-    rows = _parse(table.rows)
+    rows = [Row.of(*texts) for texts in table.columns(*REQUIRED)]
     problems = vinbigdata_rules.problems(rows)
 
-    readings = _group(rows.drop(index=list(problems)))
-    sizes, size_problems = _sizes(rows)
+    readings = _group(row for number, row in enumerate(rows) if number not in problems)
+    sizes, size_problems = _sizes(table, rows)
     skipped = (
         *table.skipped,
-        *(Skipped(tables.line_name(path, line), why) for line, why in problems.items()),
-        *_lost_readings(rows, readings),
+        *(
+            Skipped(tables.line_name(path, table.lines[number]), why)
+            for number, why in problems.items()
+        ),
+        *_lost_readings(rows, problems, readings),
         *size_problems,
     )
     return VinBigDataTable(readings, sizes, skipped)
@@ -137,57 +128,46 @@ def _released_box(cluster: Cluster) -> tuple[str | int, ...]:
     )
 
 
-def _parse(text: "pd.DataFrame") -> "pd.DataFrame":
-    """Add what the rules ask: numbers, class ids, and the text to quote in a report."""
-    # Imported here, because pandas takes a second and most commands read no table.
-    import pandas as pd  # noqa: PLC0415
-
-    rows = text.copy()
-    rows["stated_box"] = text[EDGES[0]].str.cat(text[list(EDGES[1:])], sep=", ")
-    rows["stated_class_id"] = text["class_id"]
-    rows["named_class_id"] = text["class_name"].str.casefold().map(_CLASS_IDS).fillna(-1)
-    class_id = pd.to_numeric(text["class_id"], errors="coerce")
-    rows["class_id"] = class_id.where(class_id.isin(_CLASS_NAMES), -1).astype(np.int64)
-    rows["expected_name"] = rows["class_id"].map(_CLASS_NAMES)
-    for column in EDGES:
-        rows[column] = pd.to_numeric(text[column], errors="coerce").astype(np.float64)
-    rows["is_safe_image"] = text["image_id"].str.fullmatch(SAFE_NAME)
-    rows["is_safe_reader"] = text["rad_id"].str.fullmatch(SAFE_NAME)
-    return rows
-
-
-def _group(rows: "pd.DataFrame") -> dict[str, dict[str, tuple[MarkedBox, ...]]]:
-    readings: dict[str, dict[str, tuple[MarkedBox, ...]]] = {}
-    columns = (rows[name].tolist() for name in ("image_id", "rad_id", "class_id"))
-    boxes = rows[list(EDGES)].to_numpy().tolist()
-    for image_id, reader_id, class_id, edges in zip(*columns, boxes, strict=True):
-        of_image = readings.setdefault(image_id, {})
-        earlier = of_image.setdefault(reader_id, ())
-        if class_id != NO_FINDING_CLASS_ID:
-            of_image[reader_id] = (*earlier, MarkedBox(Finding(class_id), Box(*edges)))
-    return readings
+def _group(rows: Iterable[Row]) -> dict[str, dict[str, tuple[MarkedBox, ...]]]:
+    boxes: dict[str, dict[str, list[MarkedBox]]] = {}
+    for row in rows:
+        own = boxes.setdefault(row.image_id, {}).setdefault(row.reader_id, [])
+        if row.has_box:
+            own.append(MarkedBox(Finding(row.class_id), Box(*row.edges)))
+    return {
+        image_id: {reader_id: tuple(own) for reader_id, own in of_image.items()}
+        for image_id, of_image in boxes.items()
+    }
 
 
 def _lost_readings(
-    rows: "pd.DataFrame", readings: Mapping[str, Mapping[str, object]]
+    rows: Sequence[Row],
+    problems: Iterable[int],
+    readings: Mapping[str, Mapping[str, object]],
 ) -> list[Skipped]:
-    named = rows[rows["is_safe_image"] & rows["is_safe_reader"]]
-    columns = (named[name].tolist() for name in ("image_id", "rad_id"))
-    pairs = dict.fromkeys(zip(*columns, strict=True))
+    suspects = dict.fromkeys(
+        (rows[number].image_id, rows[number].reader_id) for number in problems
+    )
     return [
         unusable_reading(image_id, reader_id)
-        for image_id, reader_id in pairs
-        if reader_id not in readings.get(image_id, {})
+        for image_id, reader_id in suspects
+        if names.is_safe(image_id)
+        and names.is_safe(reader_id)
+        and reader_id not in readings.get(image_id, {})
     ]
 
 
-def _sizes(rows: "pd.DataFrame") -> tuple[dict[str, SizePx], list[Skipped]]:
-    if not {"width", "height"} <= set(rows.columns):
+def _sizes(table: Table, rows: Sequence[Row]) -> tuple[dict[str, SizePx], list[Skipped]]:
+    if not {"width", "height"} <= set(table.header):
         return {}, []
     sizes: dict[str, SizePx] = {}
     problems: dict[str, str] = {}
-    stated = rows.loc[rows["is_safe_image"], ["image_id", "width", "height"]].drop_duplicates()
-    for image_id, width, height in stated.itertuples(index=False):
+    stated = dict.fromkeys(
+        (row.image_id, *size)
+        for row, size in zip(rows, table.columns("width", "height"), strict=True)
+        if names.is_safe(row.image_id)
+    )
+    for image_id, width, height in stated:
         size = original_sizes.parse_size(width, height)
         if size is None and (width or height):
             problems[image_id] = f"{width!r} x {height!r} is not two positive whole numbers"

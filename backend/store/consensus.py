@@ -1,26 +1,43 @@
 """Save and find consensus; an older answer is never overwritten."""
 
-import hashlib
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, func, insert, select, update
+from sqlalchemy import Select, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
-from backend.domain.boxes import Box
-from backend.domain.consensus.clusters import Cluster, ClusterState, Consensus, Supporter
-from backend.domain.findings import Finding
+from backend.domain.consensus.clusters import Consensus
+from backend.store.consensus_rows import add_answers, identity_of, load_answers
 from backend.store.membership import is_among
-from backend.store.tables import (
-    ClusterRow,
-    ConsensusReadingRow,
-    ConsensusRow,
-    ReadBoxRow,
-    ReadingRow,
-    SupporterRow,
-)
+from backend.store.tables import ClusterRow, ConsensusReadingRow, ConsensusRow, ReadingRow
+
+
+class UnknownMethodVersionError(LookupError):
+    """No answer was reached by this method version."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswersOfVersion:
+    """What there is of one method version.
+
+    Attributes
+    ----------
+    method_version : str
+        For example "overread-1-3f9a2c71".
+    images : int
+        How many images it has answered.
+    current : int
+        How many of its answers are the current ones.
+    first_reached_at, last_reached_at : datetime
+        When the first and the last of its answers were new.
+    """
+
+    method_version: str
+    images: int
+    current: int
+    first_reached_at: datetime
+    last_reached_at: datetime
 
 
 class ConsensusAnswers:
@@ -35,8 +52,10 @@ class ConsensusAnswers:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def record(self, answers: Sequence[Consensus], *, now: datetime) -> list[int]:
-        """Make answers the current ones of their images.
+    def record(
+        self, answers: Sequence[Consensus], *, now: datetime, make_current: bool = True
+    ) -> list[int]:
+        """Keep answers.
 
         The same method on the same readings gives the same answer, so it is kept once.
 
@@ -46,25 +65,32 @@ class ConsensusAnswers:
             At most one per image; every supporter has a box id.
         now : datetime
             The time; aware.
+        make_current : bool
+            Whether they become the current ones of their images; else they stand beside those,
+            to be compared with.
 
         Returns
         -------
         list of int
             Keys of the answers, in their order.
         """
-        identities = [_identity(answer) for answer in answers]
+        identities = [identity_of(answer) for answer in answers]
         rows = self._session.scalars(
             select(ConsensusRow).where(
-                is_among(ConsensusRow.image_id, (answer.image_id for answer in answers))
+                is_among(ConsensusRow.image_id, (answer.image_id for answer in answers)),
+                ConsensusRow.is_current
+                | ConsensusRow.method_version.in_({answer.method_version for answer in answers}),
             )
         ).all()
         known = {(row.image_id, row.method_version, row.readings_sha256): row.id for row in rows}
-        wanted = {known[identity] for identity in identities if identity in known}
-        current = {row.id for row in rows if row.is_current}
-        self._mark(current - wanted, is_current=False)
-        self._mark(wanted - current, is_current=True)
-        new = [answer for answer in answers if _identity(answer) not in known]
-        known |= zip(map(_identity, new), self._add(new, now), strict=True)
+        if make_current:
+            wanted = {known[identity] for identity in identities if identity in known}
+            current = {row.id for row in rows if row.is_current}
+            self._mark(current - wanted, is_current=False)
+            self._mark(wanted - current, is_current=True)
+        new = [answer for answer in answers if identity_of(answer) not in known]
+        keys = add_answers(self._session.connection(), new, now=now, is_current=make_current)
+        known |= zip(map(identity_of, new), keys, strict=True)
         return [known[identity] for identity in identities]
 
     def retire(self, image_ids: Iterable[str]) -> None:
@@ -98,7 +124,71 @@ class ConsensusAnswers:
         query = select(ConsensusRow).where(ConsensusRow.is_current)
         if image_ids is not None:
             query = query.where(is_among(ConsensusRow.image_id, image_ids))
-        return {consensus.image_id: (key, consensus) for key, consensus in self._load(query)}
+        return {
+            consensus.image_id: (key, consensus)
+            for key, consensus in load_answers(self._session.connection(), query)
+        }
+
+    def current_image_ids(self) -> set[str]:
+        """Return which images have a current answer.
+
+        Returns
+        -------
+        set of str
+            Image ids.
+        """
+        return set(
+            self._session.scalars(select(ConsensusRow.image_id).where(ConsensusRow.is_current))
+        )
+
+    def versions(self) -> list[AnswersOfVersion]:
+        """Return which method versions there are answers of.
+
+        Returns
+        -------
+        list of AnswersOfVersion
+            In the order in which they were first used.
+        """
+        first = func.min(ConsensusRow.reached_at)
+        query = (
+            select(
+                ConsensusRow.method_version,
+                func.count(ConsensusRow.image_id.distinct()),
+                func.count().filter(ConsensusRow.is_current),
+                first,
+                func.max(ConsensusRow.reached_at),
+            )
+            .group_by(ConsensusRow.method_version)
+            .order_by(first, ConsensusRow.method_version)
+        )
+        return [AnswersOfVersion(*row) for row in self._session.execute(query)]
+
+    def of_version(self, method_version: str) -> dict[str, Consensus]:
+        """Return what a method version answered.
+
+        Parameters
+        ----------
+        method_version : str
+            For example "overread-1-3f9a2c71".
+
+        Returns
+        -------
+        dict of str to Consensus
+            By image id: the current answer if it is of this version, else the newest that is.
+
+        Raises
+        ------
+        UnknownMethodVersionError
+            If there is no answer of that version.
+        """
+        query = select(ConsensusRow).where(ConsensusRow.id.in_(_keys_of(method_version)))
+        found = load_answers(self._session.connection(), query)
+        if not found:
+            known = ", ".join(one.method_version for one in self.versions()) or "none yet"
+            raise UnknownMethodVersionError(
+                f"no consensus by {method_version!r}; there are: {known}"
+            )
+        return {consensus.image_id: consensus for _, consensus in found}
 
     def by_key(self, keys: Select[int]) -> dict[int, Consensus]:
         """Return answers by key, current or not.
@@ -113,7 +203,11 @@ class ConsensusAnswers:
         dict of int to Consensus
             By key.
         """
-        return dict(self._load(select(ConsensusRow).where(ConsensusRow.id.in_(keys))))
+        return dict(
+            load_answers(
+                self._session.connection(), select(ConsensusRow).where(ConsensusRow.id.in_(keys))
+            )
+        )
 
     def readers(self, keys: Select[int] | None = None) -> dict[int, tuple[str, ...]]:
         """Return whose readings answers were made of.
@@ -140,18 +234,27 @@ class ConsensusAnswers:
             found.setdefault(key, set()).add(reader_id)
         return {key: tuple(sorted(readers)) for key, readers in found.items()}
 
-    def cluster_states(self) -> dict[str, int]:
-        """Return how many clusters of the current answers are in each state.
+    def cluster_states(self, method_version: str | None = None) -> dict[str, int]:
+        """Return how many clusters are in each state.
+
+        Parameters
+        ----------
+        method_version : str or None
+            Of its answers, as in `of_version`; None for the current answers.
 
         Returns
         -------
         dict of str to int
             State to number; states that do not occur are missing.
         """
+        keys = select(ConsensusRow.id).where(ConsensusRow.is_current)
         query = (
             select(ClusterRow.state, func.count())
-            .join(ConsensusRow, ConsensusRow.id == ClusterRow.consensus_id)
-            .where(ConsensusRow.is_current)
+            .where(
+                ClusterRow.consensus_id.in_(
+                    keys if method_version is None else _keys_of(method_version)
+                )
+            )
             .group_by(ClusterRow.state)
         )
         return dict(self._session.execute(query).all())
@@ -166,132 +269,18 @@ class ConsensusAnswers:
                 rows,
             )
 
-    def _add(self, answers: Sequence[Consensus], now: datetime) -> Sequence[int]:
-        if not answers:
-            return []
-        keys = (
-            self._session.connection()
-            .scalars(
-                insert(ConsensusRow).returning(ConsensusRow.id, sort_by_parameter_order=True),
-                [_columns(answer, now) for answer in answers],
-            )
-            .all()
+
+def _keys_of(method_version: str) -> Select[int]:
+    """Ask for one answer per image: the current one if it is of this version, else the newest."""
+    newest_first = (ConsensusRow.is_current.desc(), ConsensusRow.id.desc())
+    numbered = (
+        select(
+            ConsensusRow.id,
+            func.row_number()
+            .over(partition_by=ConsensusRow.image_id, order_by=newest_first)
+            .label("number"),
         )
-        links = [
-            {"consensus_id": key, "reading_id": reading_id}
-            for key, answer in zip(keys, answers, strict=True)
-            for reading_id in answer.reading_ids
-        ]
-        if links:
-            self._session.connection().execute(insert(ConsensusReadingRow), links)
-        self._add_clusters(
-            [
-                (key, cluster)
-                for key, answer in zip(keys, answers, strict=True)
-                for cluster in answer.clusters
-            ]
-        )
-        return keys
-
-    def _add_clusters(self, clusters: Sequence[tuple[int, Cluster]]) -> None:
-        if not clusters:
-            return
-        ids = (
-            self._session.connection()
-            .scalars(
-                insert(ClusterRow).returning(ClusterRow.id, sort_by_parameter_order=True),
-                [_cluster_columns(key, cluster) for key, cluster in clusters],
-            )
-            .all()
-        )
-        supporters = [
-            {"cluster_id": cluster_id, "read_box_id": supporter.read_box_id}
-            for cluster_id, (_, cluster) in zip(ids, clusters, strict=True)
-            for supporter in cluster.supporters
-        ]
-        if supporters:
-            self._session.connection().execute(insert(SupporterRow), supporters)
-
-    def _load(self, query: Select[ConsensusRow]) -> list[tuple[int, Consensus]]:
-        connection = self._session.connection()  # plain rows: there may be many
-        rows = connection.execute(query.order_by(ConsensusRow.image_id, ConsensusRow.id)).all()
-        chosen = query.with_only_columns(ConsensusRow.id)
-        supporters = self._supporters(chosen)
-        clusters: dict[int, list[Cluster]] = {row.id: [] for row in rows}
-        for cluster in connection.execute(
-            select(ClusterRow).where(ClusterRow.consensus_id.in_(chosen)).order_by(ClusterRow.id)
-        ):
-            clusters[cluster.consensus_id].append(_cluster(cluster, supporters[cluster.id]))
-        readings: dict[int, list[int]] = {row.id: [] for row in rows}
-        for link in connection.execute(
-            select(ConsensusReadingRow)
-            .where(ConsensusReadingRow.consensus_id.in_(chosen))
-            .order_by(ConsensusReadingRow.reading_id)
-        ):
-            readings[link.consensus_id].append(link.reading_id)
-        return [
-            (
-                row.id,
-                Consensus(
-                    image_id=row.image_id,
-                    method_version=row.method_version,
-                    clusters=tuple(clusters[row.id]),
-                    p_no_finding=row.p_no_finding,
-                    reading_ids=tuple(readings[row.id]),
-                ),
-            )
-            for row in rows
-        ]
-
-    def _supporters(self, chosen: Select[int]) -> dict[int, list[Supporter]]:
-        query = (
-            select(SupporterRow.cluster_id, ReadingRow.reader_id, ReadBoxRow.id)
-            .join(ReadBoxRow, ReadBoxRow.id == SupporterRow.read_box_id)
-            .join(ReadingRow, ReadingRow.id == ReadBoxRow.reading_id)
-            .join(ClusterRow, ClusterRow.id == SupporterRow.cluster_id)
-            .where(ClusterRow.consensus_id.in_(chosen))
-            .order_by(ReadingRow.reader_id, ReadBoxRow.id)
-        )
-        found: defaultdict[int, list[Supporter]] = defaultdict(list)
-        for cluster_id, reader_id, read_box_id in self._session.execute(query):
-            found[cluster_id].append(Supporter(reader_id, read_box_id))
-        return found
-
-
-def _identity(answer: Consensus) -> tuple[str, str, str]:
-    listed = ",".join(str(reading_id) for reading_id in sorted(answer.reading_ids))
-    return answer.image_id, answer.method_version, hashlib.sha256(listed.encode()).hexdigest()
-
-
-def _columns(answer: Consensus, now: datetime) -> dict[str, object]:
-    image_id, method_version, readings_sha256 = _identity(answer)
-    return {
-        "image_id": image_id,
-        "method_version": method_version,
-        "readings_sha256": readings_sha256,
-        "p_no_finding": answer.p_no_finding,
-        "is_current": True,
-        "reached_at": now,
-    }
-
-
-def _cluster_columns(consensus_id: int, cluster: Cluster) -> dict[str, object]:
-    return {
-        "consensus_id": consensus_id,
-        "finding": int(cluster.finding),
-        **cluster.box._asdict(),
-        "score": cluster.score,
-        "p_true": cluster.p_true,
-        "state": cluster.state,
-    }
-
-
-def _cluster(row: Row[Any], supporters: list[Supporter]) -> Cluster:
-    return Cluster(
-        finding=Finding(row.finding),
-        box=Box(row.x_min, row.y_min, row.x_max, row.y_max),
-        score=row.score,
-        p_true=row.p_true,
-        state=ClusterState(row.state),
-        supporters=tuple(supporters),
+        .where(ConsensusRow.method_version == method_version)
+        .subquery()
     )
+    return select(numbered.c.id).where(numbered.c.number == 1)

@@ -20,6 +20,8 @@ from backend.store.tables import ReadBoxRow, ReadingRow
 
 __all__ = ["KeptReading", "Readings", "Receipt"]
 
+_IS_VALID = (ReadingRow.is_current, ReadingRow.state == "valid")
+
 
 class Readings:
     """The readings kept in the store; a revision is never changed or removed.
@@ -143,12 +145,53 @@ class Readings:
         """
         query = (
             select(ReadingRow)
-            .where(ReadingRow.is_current, ReadingRow.state == "valid")
+            .where(*_IS_VALID)
             .order_by(ReadingRow.image_id, ReadingRow.reader_id, ReadingRow.round)
         )
         if image_ids is not None:
             query = query.where(is_among(ReadingRow.image_id, image_ids))
         return [kept.reading for kept in self._load(query)]
+
+    def counting(self, image_ids: Iterable[str] | None = None) -> list[Reading]:
+        """Return the readings that a consensus is made of: each reader's last valid round.
+
+        Parameters
+        ----------
+        image_ids : iterable of str or None
+            Of which images; None for all.
+
+        Returns
+        -------
+        list of Reading
+            One per image and reader, in this order.
+        """
+        last = {(one.image_id, one.reader_id): one for one in self.valid(image_ids)}
+        return list(last.values())
+
+    def counting_ids(self, image_ids: Iterable[str]) -> dict[str, tuple[int, ...]]:
+        """Return the keys of the readings that a consensus is made of.
+
+        Parameters
+        ----------
+        image_ids : iterable of str
+            Of which images.
+
+        Returns
+        -------
+        dict of str to tuple of int
+            Image id to the keys of `counting`, rising; images without one are missing.
+        """
+        query = (
+            select(ReadingRow.image_id, ReadingRow.reader_id, ReadingRow.id)
+            .where(*_IS_VALID, is_among(ReadingRow.image_id, image_ids))
+            .order_by(ReadingRow.round)
+        )
+        rows = self._session.execute(query)
+        last = {(image_id, reader_id): key for image_id, reader_id, key in rows}
+        found: dict[str, list[int]] = {}
+        for (image_id, _), key in last.items():
+            found.setdefault(image_id, []).append(key)
+        return {image_id: tuple(sorted(keys)) for image_id, keys in found.items()}
 
     def first_round(self, image_ids: Iterable[str]) -> dict[tuple[str, str], KeptReading]:
         """Return the current first readings of images, valid or not.

@@ -12,7 +12,9 @@ from backend.store.consensus import ConsensusAnswers
 from backend.store.datasets import Datasets
 from backend.store.engine import open_engine, snapshot_of
 from backend.store.images import Images
+from backend.store.model_readers import ModelReaders
 from backend.store.models import Models
+from backend.store.panels import Panels
 from backend.store.predictions import Predictions
 from backend.store.readers import Readers
 from backend.store.readings import Readings
@@ -38,7 +40,9 @@ class UnitOfWork:
         self.consensus = ConsensusAnswers(session)
         self.datasets = Datasets(session)
         self.images = Images(session)
+        self.model_readers = ModelReaders(session)
         self.models = Models(session)
+        self.panels = Panels(session)
         self.predictions = Predictions(session)
         self.readers = Readers(session)
         self.readings = Readings(session)

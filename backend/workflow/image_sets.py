@@ -19,6 +19,10 @@ class NoImagesError(ValueError):
     """There is nothing to import."""
 
 
+class UnsafeReaderError(ValueError):
+    """A reader's name cannot be kept."""
+
+
 class PatientPatternError(ValueError):
     """The pattern cannot find patients in file names."""
 
@@ -142,7 +146,11 @@ def from_yolo(folder: Path, *, reader_id: str) -> tuple[ImageSet, list[Skipped]]
     ------
     NoImagesError
         If the folder holds no radiograph.
+    UnsafeReaderError
+        If the reader's name cannot be kept.
     """
+    if not is_safe(reader_id):
+        raise UnsafeReaderError(f"{reader_id!r} is no safe name of a reader; {EXPECTED_NAME}")
     labels = yolo.read_labels(folder)
     named = yolo.find_images(folder)
     if not named:

@@ -10,7 +10,7 @@ from backend.store.unit_of_work import Store
 from backend.workflow.fill_worklists import QueueRules, fill_worklists
 from backend.workflow.job_lease import hold_lease
 from backend.workflow.label_studio_desk import LabelStudioDesk
-from backend.workflow.reconcile_store import reconcile_store
+from backend.workflow.reconcile_again import reconcile_again
 from backend.workflow.synchronise import SyncReport, synchronise
 
 _log = logging.getLogger(__name__)
@@ -102,7 +102,8 @@ def nightly(
         pulled = synchronise(store, desk, clock=clock)
 
         say("reconciling the readings")
-        consensus_images = reconcile_store(store, clock=clock)
+        reconciled, left_out = reconcile_again(store, clock=clock)
+        problems += [left_out] if left_out else []
 
         say("training a challenger and holding it against the champion")
         retrained = _attempt(ml.retrain, problems)
@@ -119,7 +120,7 @@ def nightly(
 
     return NightReport(
         received=_new(pulled),
-        consensus_images=consensus_images,
+        consensus_images=reconciled.images,
         retrained=retrained,
         scored=scored,
         queued=len(entries),

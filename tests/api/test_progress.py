@@ -100,6 +100,7 @@ class TestImage:
         ]
         (cluster,) = told["consensus"]["clusters"]
         assert (cluster["finding"], cluster["supporters"]) == ("Nodule/Mass", ["R8"])
+        assert (cluster["place"], cluster["alternatives"]) == (0, [])
         edges = [cluster[edge] for edge in ("x_min", "y_min", "x_max", "y_max")]
         assert edges == pytest.approx([1.0, 2.0, 9.0, 8.0])
 

@@ -59,7 +59,49 @@ class TestRelease:
 
 class TestConsensus:
     def test_counts_the_states(self, filled: CommandLine) -> None:
-        assert filled("consensus", "--json").json == {"images": 6, "clusters": {"unanimous": 3}}
+        told = filled("consensus", "--json").json
+
+        assert told.pop("method_version").startswith("overread-1-")
+        assert told == {"images": 6, "clusters": {"unanimous": 3}}
+
+    def test_keeps_other_methods_beside_ours_and_tells_how_they_differ(
+        self, filled: CommandLine
+    ) -> None:
+        by_union = filled("consensus", "--method", "union", "--json").json
+        assert by_union == {
+            "images": 6,
+            "method_version": "union-1",
+            "clusters": {"single-reader": 6},
+        }
+
+        [ours, other] = filled("consensus", "versions", "--json").json
+        assert (ours["images"], ours["current"]) == (6, 6)
+        assert (other["method_version"], other["images"], other["current"]) == ("union-1", 6, 0)
+        name = ours["method_version"]
+        changes = filled("consensus", "diff", name, "union-1", "--json").json
+        assert (changes["images"], changes["clusters_before"]) == (6, 3)
+        assert (changes["appeared"], changes["changed_state"]) == (3, 3)
+        assert {one["image_id"] for one in changes["most_changed"]} == {"i1", "i3", "i5"}
+
+    def test_shows_tables_to_people(self, filled: CommandLine) -> None:
+        name = filled("consensus", "--json").json["method_version"]
+
+        assert f"kept as {name}\n" in filled("consensus").told
+        assert "beside" in filled("consensus", "--method", "union").told
+        assert "union-1" in filled("consensus", "versions").output
+        shown = filled("consensus", "diff", name, "union-1").output
+        assert f"From {name} to union-1" in shown
+        assert "clusters that appeared" in shown
+        assert "Cardiomegaly appeared with 1.00" in shown
+
+    def test_says_which_methods_and_versions_there_are(self, filled: CommandLine) -> None:
+        method = filled("consensus", "--method", "nms")
+        version = filled("consensus", "diff", "overread-1-prior", "nothing")
+
+        assert method.code == version.code == 1
+        assert "overread, wbf, majority, union" in method.told
+        assert "there are: overread-1-" in version.told
+        assert "Traceback" not in method.told + version.told
 
 
 class TestModels:

@@ -10,6 +10,15 @@ from backend.store import schema
 from backend.store.engine import open_engine
 from backend.store.tables import Table
 
+YESTERDAY = (
+    "INSERT INTO reader VALUES ('R1', TRUE, '2026-01-01 00:00:00')",
+    """INSERT INTO image VALUES ('a', 'test', '/a', '0', '0', 9, 9, NULL, NULL, 'p', NULL,
+    '2026-01-01 00:00:00')""",
+    "INSERT INTO consensus VALUES (1, 'a', 'wbf-1', '0', 0.5, TRUE, '2026-01-01 00:00:00')",
+    "INSERT INTO cluster VALUES (1, 1, 0.5, 0.5, 'majority', 3, 0, 0, 9, 9)",
+    "INSERT INTO adjudication VALUES (1, 1, 'R1', 'accept', NULL, '2026-01-01 00:00:00')",
+)
+
 
 def tables_in(url: str) -> set[str]:
     engine = open_engine(url)
@@ -46,6 +55,25 @@ class TestMigrations:
         schema.upgrade(database_url)
 
         assert not schema.pending(database_url)
+
+
+class TestPlaces:
+    def test_are_given_to_clusters_that_have_none_and_taken_again(self, database_url: str) -> None:
+        config = schema.alembic_config(database_url)
+        command.upgrade(config, "0001")
+        engine = open_engine(database_url)
+        with engine.begin() as connection:
+            for statement in YESTERDAY:
+                connection.execute(text(statement))
+
+        command.upgrade(config, "0002")
+        with engine.begin() as connection:
+            assert connection.execute(text("SELECT id, place FROM cluster")).all() == [(1, 0)]
+            connection.execute(text("INSERT INTO cluster_alternative VALUES (1, 5, 0.25)"))
+        command.downgrade(config, "0001")
+        with engine.begin() as connection:
+            assert connection.execute(text("SELECT cluster_id FROM adjudication")).all() == [(1,)]
+        engine.dispose()
 
 
 class TestAuditTrail:

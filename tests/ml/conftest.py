@@ -134,7 +134,11 @@ def dataset_version(folder: Path, *, images: int = 6) -> DatasetVersion:
         members.append(_member(path, has_finding=has_finding, is_training=number < images - 3))
     content = tuple(members)
     return DatasetVersion(
-        "d1", content_sha256(content), "wbf-1", datetime(2026, 1, 1, tzinfo=UTC), content
+        "d1",
+        content_sha256(content),
+        "overread-1-prior",
+        datetime(2026, 1, 1, tzinfo=UTC),
+        content,
     )
 
 

@@ -3,8 +3,12 @@
 from datetime import UTC, datetime
 
 from backend.domain.boxes import Box
+from backend.domain.consensus import verdict
 from backend.domain.consensus.clusters import Consensus
+from backend.domain.consensus.panel import prior_panel
+from backend.domain.consensus.survey import Survey
 from backend.domain.findings import Finding
+from backend.domain.reading_table import ReadingTable
 from backend.domain.readings import ReadBox, Reading
 
 READ_AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -18,6 +22,13 @@ def readings_in(table: str) -> list[Reading]:
         boxes = tuple(_read_box(mark) for mark in marks.split(";") if mark.strip())
         readings.append(Reading(image_id="image", reader_id=reader, boxes=boxes, read_at=READ_AT))
     return readings
+
+
+def agree(readings: list[Reading]) -> Consensus:
+    """Reconcile the readings of one image, when nothing is known of the readers."""
+    survey = Survey.of(ReadingTable.of(readings))
+    [consensus] = verdict.answers(verdict.reconcile(survey, prior_panel()), "prior", {})
+    return consensus
 
 
 def answer_in(table: str) -> list[tuple[str, str, str]]:

@@ -2,13 +2,21 @@
 
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
+
 from backend.domain.boxes import Box
+from backend.domain.consensus import verdict
+from backend.domain.consensus.clusters import Consensus
+from backend.domain.consensus.panel import prior_panel
+from backend.domain.consensus.survey import Survey
 from backend.domain.findings import Finding
 from backend.domain.images import Image
 from backend.domain.models import ModelState, ModelVersion
 from backend.domain.predictions import PredictedBox, Prediction
+from backend.domain.reading_table import ReadingTable
 from backend.domain.readings import Arm, ReadBox, Reading
 from backend.domain.worklists import WorklistEntry
+from backend.store.panels import PRIOR_VERSION
 from backend.store.readers import ReaderProject
 from backend.store.readings import Receipt
 from backend.store.unit_of_work import Store
@@ -71,6 +79,43 @@ def keep(store: Store, *readings: Reading) -> None:
     """Keep imported readings."""
     with store.transaction() as unit:
         unit.readings.add(readings, Receipt(NOW))
+
+
+def crowd(images: int = 24) -> list[Reading]:
+    """Readings of images "c00", "c01" and so on by three of R1 to R4 each, who differ a little."""
+    rng = np.random.default_rng(1)
+    readings = []
+    for number in range(images):
+        corner = rng.uniform(100, 400, 2)
+        finding = rng.choice([Finding.CARDIOMEGALY, Finding.ILD, Finding.INFILTRATION])
+        for reader in rng.permutation(4)[:3]:
+            marks = []
+            if rng.uniform() < 0.5 + 0.1 * reader:
+                x, y = corner + rng.normal(0, 8, 2)
+                named = finding if rng.uniform() < 0.8 else Finding.LUNG_OPACITY
+                marks.append(mark(Box(x, y, x + 200, y + 150), Finding(named)))
+            if rng.uniform() < 0.2:
+                marks.append(mark(Box(600, 500, 700, 560), Finding.NODULE_MASS))
+            readings.append(reading(f"c{number:02d}", f"R{reader + 1}", *marks))
+    return readings
+
+
+def read_by_a_crowd(store: Store, images: int = 24) -> None:
+    """Keep the readings of a crowd."""
+    readings = crowd(images)
+    ids = sorted({one.image_id for one in readings})
+    register(store, *map(image, ids), readers=("R1", "R2", "R3", "R4"))
+    keep(store, *readings)
+
+
+def answer(store: Store, image_id: str = "a", *, method_version: str = PRIOR_VERSION) -> Consensus:
+    """Reconcile the kept readings of an image, when nothing is known of the readers."""
+    with store.snapshot() as unit:
+        readings = unit.readings.counting([image_id])
+        ids = unit.readings.counting_ids([image_id])
+    common = verdict.reconcile(Survey.of(ReadingTable.of(readings)), prior_panel())
+    [consensus] = verdict.answers(common, method_version, ids)
+    return consensus
 
 
 def enrol(store: Store, *reader_ids: str) -> None:

@@ -5,19 +5,27 @@ from dataclasses import replace
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from backend.domain.consensus.clusters import Consensus
-from backend.domain.consensus.verdict import reconcile
+from backend.domain.consensus.clusters import Alternative, Consensus
 from backend.domain.dataset import DatasetImage, DatasetVersion, content_sha256
+from backend.domain.findings import Finding
 from backend.domain.images import Split
+from backend.store.consensus import AnswersOfVersion, UnknownMethodVersionError
 from backend.store.datasets import Release, UnknownDatasetVersionError
+from backend.store.panels import PRIOR_VERSION
 from backend.store.readings import Receipt
 from backend.store.unit_of_work import Store
-from tests.store.samples import HERE, LATER, NOW, THERE, image, keep, mark, reading, register
-
-
-def answer(store: Store, image_id: str = "a") -> Consensus:
-    with store.snapshot() as unit:
-        return reconcile(image_id, unit.readings.valid([image_id]))
+from tests.store.samples import (
+    HERE,
+    LATER,
+    NOW,
+    THERE,
+    answer,
+    image,
+    keep,
+    mark,
+    reading,
+    register,
+)
 
 
 def record(store: Store, *answers: Consensus) -> list[int]:
@@ -81,6 +89,99 @@ class TestConsensusAnswers:
         with pytest.raises(IntegrityError):
             record(read_twice, replace(answer(read_twice, "b"), reading_ids=(999,)))
 
+    def test_keep_places_and_alternatives(self, read_twice: Store) -> None:
+        plain = answer(read_twice)
+        others = (Alternative(Finding.ILD, 0.25), Alternative(Finding.ATELECTASIS, 0.125))
+        first, second = plain.clusters
+        full = replace(
+            plain,
+            clusters=(
+                replace(first, place=1, alternatives=others),
+                replace(second, place=0, alternatives=others[:1]),
+            ),
+        )
+
+        [key] = record(read_twice, full)
+
+        with read_twice.snapshot() as unit:
+            assert unit.consensus.current() == {"a": (key, full)}
+            assert unit.consensus.of_version(PRIOR_VERSION) == {"a": full}
+
+    def test_are_refused_alternatives_that_are_named_twice(self, read_twice: Store) -> None:
+        plain = answer(read_twice)
+        twice = (Alternative(Finding.ILD, 0.25),) * 2
+
+        with pytest.raises(IntegrityError):
+            record(
+                read_twice,
+                replace(plain, clusters=(replace(plain.clusters[0], alternatives=twice),)),
+            )
+
+
+class TestMethodVersions:
+    def test_stand_beside_the_current_answers(self, read_twice: Store) -> None:
+        current, other = answer(read_twice), answer(read_twice, method_version="other-1")
+        [key] = record(read_twice, current)
+        with read_twice.transaction() as unit:
+            [beside] = unit.consensus.record([other], now=NOW, make_current=False)
+            assert unit.consensus.record([other], now=LATER, make_current=False) == [beside]
+            assert unit.consensus.record([current], now=LATER, make_current=False) == [key]
+
+        with read_twice.snapshot() as unit:
+            assert unit.consensus.current() == {"a": (key, current)}
+            assert unit.consensus.of_version("other-1") == {"a": other}
+            assert unit.consensus.cluster_states("other-1") == unit.consensus.cluster_states()
+
+        assert record(read_twice, other) == [beside]
+        with read_twice.snapshot() as unit:
+            assert unit.consensus.current() == {"a": (beside, other)}
+
+    def test_answer_an_image_by_the_current_answer_or_else_the_newest(
+        self, read_twice: Store
+    ) -> None:
+        older = answer(read_twice)
+        record(read_twice, older)
+        keep(read_twice, reading("a", "R3"))
+        newer = answer(read_twice)
+        record(read_twice, newer)
+
+        def of_version() -> dict[str, Consensus]:
+            with read_twice.snapshot() as unit:
+                return unit.consensus.of_version(PRIOR_VERSION)
+
+        assert of_version() == {"a": newer}
+        record(read_twice, older)
+        assert of_version() == {"a": older}
+        record(read_twice, answer(read_twice, method_version="other-1"))
+        assert of_version() == {"a": newer}
+
+    def test_are_listed_with_their_images(self, read_twice: Store) -> None:
+        with read_twice.snapshot() as unit:
+            assert unit.consensus.versions() == []
+        record(read_twice, answer(read_twice, "a"), answer(read_twice, "b"))
+        with read_twice.transaction() as unit:
+            new = answer(read_twice, "a", method_version="other-1")
+            unit.consensus.record([new], now=LATER)
+        keep(read_twice, reading("b", "R3"))
+        with read_twice.transaction() as unit:
+            unit.consensus.record([answer(read_twice, "b")], now=LATER)
+
+        with read_twice.snapshot() as unit:
+            assert unit.consensus.versions() == [
+                AnswersOfVersion(PRIOR_VERSION, 2, 1, NOW, LATER),
+                AnswersOfVersion("other-1", 1, 1, LATER, LATER),
+            ]
+            assert unit.consensus.current_image_ids() == {"a", "b"}
+
+    def test_name_what_is_unknown(self, read_twice: Store) -> None:
+        record(read_twice, answer(read_twice))
+
+        with (
+            read_twice.snapshot() as unit,
+            pytest.raises(UnknownMethodVersionError, match="'v7'; there are: overread-1-prior"),
+        ):
+            unit.consensus.of_version("v7")
+
 
 def cut(store: Store, name: str = "d1") -> DatasetVersion:
     with store.transaction() as unit:
@@ -94,7 +195,7 @@ def cut(store: Store, name: str = "d1") -> DatasetVersion:
             )
             for image_id, (key, consensus) in current.items()
         )
-        version = DatasetVersion(name, content_sha256(members), "wbf-1", NOW, members)
+        version = DatasetVersion(name, content_sha256(members), "overread-1-prior", NOW, members)
         keys = {image_id: key for image_id, (key, _) in current.items()}
         unit.datasets.add(version, keys, p_true_from=0.5)
     return version

@@ -4,7 +4,6 @@ import pytest
 from sqlalchemy import CheckConstraint, text
 from sqlalchemy.exc import IntegrityError
 
-from backend.domain.consensus.verdict import reconcile
 from backend.domain.dataset import DatasetVersion
 from backend.domain.predictions import Prediction
 from backend.store.accounts import Account
@@ -12,6 +11,7 @@ from backend.store.tables import Table
 from backend.store.unit_of_work import Store
 from tests.store.samples import (
     NOW,
+    answer,
     entry,
     image,
     keep,
@@ -49,6 +49,8 @@ FORBIDDEN = [
     ("cluster", "state = 'odd'", "state_known"),
     ("cluster", "score = 2", "score_is_share"),
     ("cluster", "p_true = 2", "p_true_is_share"),
+    ("cluster_alternative", "finding = 14", "finding_known"),
+    ("cluster_alternative", "score = 2", "score_is_share"),
     ("adjudication", "decision = 'odd'", "decision_known"),
     ("dataset_version", "p_true_from = 2", "p_true_from_is_share"),
     ("dataset_image", "split = 'odd'", "split_known"),
@@ -71,15 +73,19 @@ def full(store: Store) -> Store:
     """Keep at least one row in every table that has a rule."""
     register(store, image("a"))
     keep(store, reading("a", "R1", mark()))
+    reached = answer(store)
     with store.transaction() as unit:
         unit.models.add(model())
         unit.predictions.add([Prediction("a", "m1", (predicted(),))], now=NOW)
         unit.worklists.add([entry("a")], now=NOW)
         unit.accounts.put(Account("r@x", "reader", "R1"), now=NOW)
-        [key] = unit.consensus.record([reconcile("a", unit.readings.valid())], now=NOW)
-        unit.datasets.add(DatasetVersion("d1", "0" * 64, "wbf-1", NOW, ()), {}, p_true_from=0.5)
+        [key] = unit.consensus.record([reached], now=NOW)
+        unit.datasets.add(
+            DatasetVersion("d1", "0" * 64, "overread-1-prior", NOW, ()), {}, p_true_from=0.5
+        )
         unit.models.start_run("d1", {}, now=NOW)
     with store._engine.begin() as connection:
+        connection.execute(text("INSERT INTO cluster_alternative SELECT id, 1, 0.5 FROM cluster"))
         connection.execute(
             text("INSERT INTO dataset_image VALUES ('d1', 'a', :key, 'train')"), {"key": key}
         )

@@ -77,6 +77,21 @@ class ReadingAnswer(BaseModel):
     boxes: list[ReadMark]
 
 
+class OtherFinding(BaseModel):
+    """What a cluster may be that nobody has called so.
+
+    Attributes
+    ----------
+    finding : str
+        Its published name.
+    score : float
+        Probability that a further reader marks it there.
+    """
+
+    finding: str
+    score: float
+
+
 class FusedMark(Marked):
     """One cluster of a consensus.
 
@@ -88,12 +103,18 @@ class FusedMark(Marked):
         How the readers stand to it.
     supporters : list of str
         Who marked it.
+    place : int
+        Clusters with the same number mean one lesion.
+    alternatives : list of OtherFinding
+        What else it may be, by falling score.
     """
 
     score: float
     p_true: float
     state: str
     supporters: list[str]
+    place: int
+    alternatives: list[OtherFinding]
 
 
 class ConsensusAnswer(BaseModel):
@@ -215,6 +236,11 @@ def _consensus(consensus: Consensus) -> ConsensusAnswer:
                 p_true=one.p_true,
                 state=one.state,
                 supporters=[supporter.reader_id for supporter in one.supporters],
+                place=one.place,
+                alternatives=[
+                    OtherFinding(finding=other.finding.title, score=other.score)
+                    for other in one.alternatives
+                ],
             )
             for one in consensus.clusters
         ],

@@ -34,6 +34,22 @@ class Supporter:
 
 
 @dataclass(frozen=True, slots=True)
+class Alternative:
+    """Another finding that a lesion may be, which nobody has named.
+
+    Attributes
+    ----------
+    finding : Finding
+        What it may be.
+    score : float
+        Probability in [0, 1] that a further reader would mark that finding there.
+    """
+
+    finding: Finding
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
 class Cluster:
     """Boxes of several readers that mean one lesion, with the box fused from them.
 
@@ -51,6 +67,11 @@ class Cluster:
         How the readers stand to it.
     supporters : tuple of Supporter
         One per reader that marked it, by reader id.
+    place : int
+        Number of the place within the image, from 0; clusters of one place mean one lesion, so
+        different findings there are a conflict, or two findings in one.
+    alternatives : tuple of Alternative
+        What else it may be, by falling score; for training and the queue, never exported.
     """
 
     finding: Finding
@@ -59,6 +80,8 @@ class Cluster:
     p_true: float
     state: ClusterState
     supporters: tuple[Supporter, ...]
+    place: int = 0
+    alternatives: tuple[Alternative, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +93,7 @@ class Consensus:
     image_id : str
         The image.
     method_version : str
-        The method and its parameters, for example "wbf-1".
+        The method and what it knew of the readers, for example "overread-1-3f9a2c71".
     clusters : tuple of Cluster
         By falling score; nothing that a reader marked is missing.
     p_no_finding : float

@@ -7,9 +7,10 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.domain import boxes as geometry
-from backend.domain.boxes import Box, Boxes
+from backend.domain import overlaps
+from backend.domain.boxes import Box
 from backend.domain.findings import Finding
+from backend.domain.metrics.box_table import BoxTable
 from backend.domain.predictions import PredictedBox
 
 Truths: TypeAlias = Mapping[str, Sequence[tuple[Finding, Box]]]
@@ -18,10 +19,6 @@ Predictions: TypeAlias = Mapping[str, Sequence[PredictedBox]]
 
 class UnevenEvaluationError(ValueError):
     """Truths and predictions are not of the same images."""
-
-
-class UnrankableScoreError(ValueError):
-    """A predicted box has a score that is not finite."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,31 +77,23 @@ def mean_average_precision(
     """
     _check_same_images(truths, predictions)
     number_of = {image_id: number for number, image_id in enumerate(sorted(truths))}
-    true = _Table.of(
+    true = BoxTable.of_rows(
         [
             (finding, number_of[image_id], box, 1.0)
             for image_id, boxes in truths.items()
             for finding, box in boxes
         ]
     )
-    found = _Table.of(
+    found = BoxTable.of_rows(
         [
             (one.finding, number_of[image_id], one.box, one.score)
             for image_id, boxes in predictions.items()
             for one in boxes
         ]
     )
-    by_finding = {
-        finding: _area(true.only(finding), found.only(finding), iou_threshold)
-        for finding in Finding
-        if (true.findings == finding).any()
-    }
-    return DetectionQuality(
-        map=float(np.mean(list(by_finding.values()))) if by_finding else None,
-        by_finding=by_finding,
-        positives={finding: int((true.findings == finding).sum()) for finding in by_finding},
-        images=len(number_of),
-    )
+    return detection_quality(true, found, images=len(number_of), iou_thresholds=(iou_threshold,))[
+        0
+    ]
 
 
 def average_precision(
@@ -165,62 +154,109 @@ def average_precision(
     return quality.by_finding.get(finding)
 
 
-@dataclass(frozen=True, slots=True)
-class _Table:
-    """Boxes as columns, by falling score, then by image and coordinates."""
+def detection_quality(
+    true: BoxTable, found: BoxTable, *, images: int, iou_thresholds: Sequence[float] = (0.4,)
+) -> tuple[DetectionQuality, ...]:
+    """Return how well boxes find the true ones; `mean_average_precision` for columns.
 
-    findings: NDArray[np.int64]
-    images: NDArray[np.int64]
-    boxes: Boxes
-    scores: NDArray[np.float64]
+    Parameters
+    ----------
+    true, found : BoxTable
+        True and predicted boxes.
+    images : int
+        How many images were evaluated.
+    iou_thresholds : sequence of float
+        A predicted box must overlap a true one by more than each of these.
 
-    @classmethod
-    def of(cls, rows: Sequence[tuple[Finding, int, Box, float]]) -> "_Table":
-        """Check and sort rows of finding, image number, box and score."""
-        table = cls(
-            findings=np.array([row[0] for row in rows], dtype=np.int64),
-            images=np.array([row[1] for row in rows], dtype=np.int64),
-            boxes=geometry.check_boxes(geometry.stack([row[2] for row in rows])),
-            scores=np.array([row[3] for row in rows], dtype=np.float64),
+    Returns
+    -------
+    tuple of DetectionQuality
+        One per threshold.
+    """
+    occurring = [finding for finding in Finding if (true.findings == finding).any()]
+    areas = {
+        finding: _areas(true.only(finding), found.only(finding), iou_thresholds)
+        for finding in occurring
+    }
+    positives = {finding: int((true.findings == finding).sum()) for finding in occurring}
+    return tuple(
+        DetectionQuality(
+            map=float(np.mean([areas[finding][row] for finding in occurring]))
+            if occurring
+            else None,
+            by_finding={finding: areas[finding][row] for finding in occurring},
+            positives=positives,
+            images=images,
         )
-        if not np.isfinite(table.scores).all():
-            raise UnrankableScoreError("a predicted box has no finite score; expected [0, 1]")
-        # lexsort takes the last key first.
-        return table.take(np.lexsort((*table.boxes.T[::-1], table.images, -table.scores)))
-
-    def only(self, finding: Finding) -> "_Table":
-        """Return the rows of one finding."""
-        return self.take(np.flatnonzero(self.findings == finding))
-
-    def take(self, rows: NDArray[np.intp]) -> "_Table":
-        """Return some rows in the given order."""
-        return _Table(self.findings[rows], self.images[rows], self.boxes[rows], self.scores[rows])
+        for row in range(len(iou_thresholds))
+    )
 
 
-def _area(true: _Table, found: _Table, iou_threshold: float) -> float:
-    """Return the area under precision over recall of one finding that occurs."""
-    is_hit = _hits(_best_truth(true, found, iou_threshold))
+def micro_average_precision(
+    true: BoxTable, found: BoxTable, *, iou_threshold: float = 0.4
+) -> float | None:
+    """Return the average precision of all findings in one ranking.
+
+    Parameters
+    ----------
+    true, found : BoxTable
+        True and predicted boxes; they match within a finding only.
+    iou_threshold : float
+        A predicted box must overlap a true one by more than this.
+
+    Returns
+    -------
+    float or None
+        In [0, 1]; None when no finding occurs.
+    """
+    if not len(true.boxes):
+        return None
+    # A finding of an image as an image of its own: then no match crosses findings.
+    apart = [
+        BoxTable.of_columns(
+            one.findings, one.images * len(Finding) + one.findings, one.boxes, one.scores
+        )
+        for one in (true, found)
+    ]
+    return _areas(apart[0], apart[1], (iou_threshold,))[0]
+
+
+def _areas(true: BoxTable, found: BoxTable, iou_thresholds: Sequence[float]) -> list[float]:
+    """Return the areas under precision over recall of one finding that occurs."""
+    nearest, overlap = _nearest_truth(true, found)
+    return [
+        _area(_hits(np.where(overlap > threshold, nearest, -1)), len(true.boxes))
+        for threshold in iou_thresholds
+    ]
+
+
+def _area(is_hit: NDArray[np.bool_], positives: int) -> float:
+    """Return the area under precision over recall."""
     hits = np.cumsum(is_hit)
     precision = hits / np.arange(1, len(is_hit) + 1)
     highest_from_here = np.maximum.accumulate(precision[::-1])[::-1]
-    return float(highest_from_here[is_hit].sum() / len(true.boxes))
+    return float(highest_from_here[is_hit].sum() / positives)
 
 
-def _best_truth(true: _Table, found: _Table, iou_threshold: float) -> NDArray[np.int64]:
-    """Return for every predicted box the true box that it overlaps most; -1 for too little."""
-    best = np.full(len(found.boxes), -1, dtype=np.int64)
-    by_image = np.argsort(found.images, kind="stable")
-    images, firsts = np.unique(true.images, return_index=True)
-    truth_ends = np.append(firsts, len(true.images))[1:]
-    starts = np.searchsorted(found.images[by_image], images, side="left")
-    ends = np.searchsorted(found.images[by_image], images, side="right")
-    for first, truth_end, start, end in zip(firsts, truth_ends, starts, ends, strict=True):
-        rows = by_image[start:end]
-        overlaps = geometry.pairwise_iou(found.boxes[rows], true.boxes[first:truth_end])
-        nearest = overlaps.argmax(axis=1)
-        is_near = overlaps[np.arange(len(rows)), nearest] > iou_threshold
-        best[rows[is_near]] = first + nearest[is_near]
-    return best
+def _nearest_truth(
+    true: BoxTable, found: BoxTable
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return for every predicted box the true box that it overlaps most, and how much."""
+    by_image = np.argsort(true.images, kind="stable")
+    images = true.images[by_image]
+    first = np.searchsorted(images, found.images, side="left")
+    number = np.searchsorted(images, found.images, side="right") - first
+    row = np.repeat(np.arange(len(found.boxes)), number)
+    steps = np.arange(len(row)) - np.repeat(np.cumsum(number) - number, number)
+    truth = by_image[np.repeat(first, number) + steps]
+    iou = overlaps.aligned_iou(found.boxes[row], true.boxes[truth])
+    nearest = np.full(len(found.boxes), -1, dtype=np.int64)
+    overlap = np.zeros(len(found.boxes))
+    # By rising overlap, of equal ones the first truth last: what is written last stays.
+    order = np.lexsort((-steps, iou))
+    nearest[row[order]] = truth[order]
+    overlap[row[order]] = iou[order]
+    return nearest, overlap
 
 
 def _hits(best_truth: NDArray[np.int64]) -> NDArray[np.bool_]:

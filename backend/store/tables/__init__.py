@@ -3,9 +3,11 @@
 from backend.store.tables.columns import Table
 from backend.store.tables.consensus import (
     AdjudicationRow,
+    AlternativeRow,
     ClusterRow,
     ConsensusReadingRow,
     ConsensusRow,
+    ReaderPanelRow,
     SupporterRow,
 )
 from backend.store.tables.datasets import DatasetImageRow, DatasetVersionRow, ReleaseRow
@@ -23,6 +25,7 @@ from backend.store.tables.records import AuditEventRow, LeaseRow
 __all__ = [
     "AccountRow",
     "AdjudicationRow",
+    "AlternativeRow",
     "AuditEventRow",
     "ClusterRow",
     "ConsensusReadingRow",
@@ -35,6 +38,7 @@ __all__ = [
     "PredictedBoxRow",
     "PredictionRow",
     "ReadBoxRow",
+    "ReaderPanelRow",
     "ReaderRow",
     "ReadingProjectRow",
     "ReadingRow",

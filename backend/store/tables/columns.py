@@ -72,6 +72,17 @@ def known(column: str, values: Iterable[str]) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({listed})", name=f"{column}_known")
 
 
+def finding_rule() -> CheckConstraint:
+    """Return the rule that the column ``finding`` holds one of the fourteen.
+
+    Returns
+    -------
+    CheckConstraint
+        For a table with that column.
+    """
+    return CheckConstraint(f"finding BETWEEN 0 AND {max(Finding)}", name="finding_known")
+
+
 def box_rules() -> tuple[CheckConstraint, ...]:
     """Return the rules of a table with `BoxColumns`.
 
@@ -81,7 +92,7 @@ def box_rules() -> tuple[CheckConstraint, ...]:
         One of the fourteen findings, a box with an area, not left of or above the image.
     """
     return (
-        CheckConstraint(f"finding BETWEEN 0 AND {max(Finding)}", name="finding_known"),
+        finding_rule(),
         CheckConstraint("x_max > x_min AND y_max > y_min", name="box_has_area"),
         CheckConstraint("x_min >= 0 AND y_min >= 0", name="box_inside"),
     )

@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.domain.consensus.clusters import ClusterState
-from backend.store.tables.columns import BoxColumns, Table, box_rules, known
+from backend.store.tables.columns import BoxColumns, Table, box_rules, finding_rule, known
 
 
 class ConsensusRow(Table):
@@ -59,6 +59,21 @@ class ClusterRow(BoxColumns, Table):
     score: Mapped[float]
     p_true: Mapped[float]
     state: Mapped[str]
+    place: Mapped[int] = mapped_column(server_default=text("0"))
+
+
+class AlternativeRow(Table):
+    """Another finding that a cluster may be."""
+
+    __tablename__ = "cluster_alternative"
+    __table_args__ = (
+        finding_rule(),
+        CheckConstraint("score BETWEEN 0 AND 1", name="score_is_share"),
+    )
+
+    cluster_id: Mapped[int] = mapped_column(ForeignKey("cluster.id"), primary_key=True)
+    finding: Mapped[int] = mapped_column(primary_key=True)
+    score: Mapped[float]
 
 
 class SupporterRow(Table):
@@ -82,3 +97,25 @@ class AdjudicationRow(Table):
     decision: Mapped[str]
     reason: Mapped[str | None]
     decided_at: Mapped[datetime]
+
+
+class ReaderPanelRow(Table):
+    """What was known of the readers when a consensus was reached; at most one is current."""
+
+    __tablename__ = "reader_panel"
+    __table_args__ = (
+        UniqueConstraint("method_version"),
+        Index(
+            "uq_reader_panel_current",
+            "is_current",
+            unique=True,
+            sqlite_where=text("is_current"),
+            postgresql_where=text("is_current"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    method_version: Mapped[str] = mapped_column(String(64))
+    parameters: Mapped[str] = mapped_column(Text)
+    fitted_at: Mapped[datetime]
+    is_current: Mapped[bool]

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from PIL import Image as Picture
 
+from backend.domain.consensus.clusters import Alternative
 from backend.domain.dataset import DatasetVersion
+from backend.domain.findings import Finding
 from backend.domain.images import Split
 from backend.formats import radiographs, releases, verification, vinbigdata_csv, yolo
 from backend.formats.release_images import SourceImageError
@@ -25,6 +27,14 @@ def released(folder: Path, dataset: DatasetVersion, release_format: ReleaseForma
     target = folder / "releases" / "d1"
     releases.write_release(target, dataset, release_format)
     return target
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def rewritten(path: Path, change: Callable[[str], str]) -> None:
@@ -79,6 +89,27 @@ class TestWriteRelease:
             tmp_path / "d1", dataset, ReleaseFormat.YOLO, advance=lambda: seen.append(1)
         )
         assert len(seen) == len(dataset.images)
+
+    @EVERY_FORMAT
+    def test_exports_no_alternatives(
+        self, tmp_path: Path, dataset: DatasetVersion, release_format: ReleaseFormat
+    ) -> None:
+        others = (Alternative(Finding.PNEUMOTHORAX, 0.45),)
+        unsure = replace(
+            dataset,
+            images=tuple(
+                replace(
+                    one,
+                    clusters=tuple(replace(each, alternatives=others) for each in one.clusters),
+                )
+                for one in dataset.images
+            ),
+        )
+
+        plain = released(tmp_path / "plain", dataset, release_format)
+        folder = released(tmp_path / "unsure", unsure, release_format)
+
+        assert files_in(folder) == files_in(plain)
 
     def test_is_never_overwritten(self, tmp_path: Path, dataset: DatasetVersion) -> None:
         released(tmp_path, dataset, ReleaseFormat.YOLO)
@@ -163,7 +194,7 @@ class TestManifest:
         assert manifest["name"] == "d1"
         assert manifest["format"] == "yolo"
         assert manifest["dataset_sha256"] == dataset.sha256
-        assert manifest["consensus_method"] == "wbf-1"
+        assert manifest["consensus_method"] == "overread-1-prior"
         assert manifest["created_at"] == "2026-01-02T00:00:00+00:00"
         assert manifest["counts"] == {
             "train": {"images": 2, "boxes": 2, "negatives": 1},

@@ -13,10 +13,10 @@ from backend.domain.boxes import Box, MalformedBoxError, pairwise_iou, stack
 from backend.domain.findings import Finding
 from backend.domain.metrics.average_precision import (
     UnevenEvaluationError,
-    UnrankableScoreError,
     average_precision,
     mean_average_precision,
 )
+from backend.domain.metrics.box_table import UnrankableScoreError
 from backend.domain.predictions import PredictedBox
 
 # Come without type stubs.

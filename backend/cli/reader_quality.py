@@ -1,0 +1,200 @@
+"""`overread readers stats` and `overread readers agreement`: how well readers read and agree."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from operator import itemgetter
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from backend.domain.findings import Finding
+from backend.domain.metrics.bootstrap import Interval
+from backend.domain.reading_table import ReadingTable
+from backend.opened import open_store
+from backend.terminal import print_json, print_table, waiting
+from backend.workflow.assess_readers import (
+    ReaderAgreement,
+    assess_readers,
+    compare_readers,
+    readings_in_file,
+    readings_in_store,
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Readings = Annotated[
+    Path | None,
+    typer.Option("--input", help="A VinBigData table of readings instead of the store."),
+]
+
+
+def stats(*, readings: Readings = None, as_json: AsJson = False) -> None:
+    """Show how well each reader reads, judged by the others: sensitivity, false marks."""
+    table = _table(readings)
+    with waiting("learning about the readers"):
+        found = assess_readers(table)
+    rows = [
+        {
+            "reader": reader_id,
+            "readings": int(found.readings[row]),
+            "sensitivity": float(found.sensitivity[row, -1]),
+            "sensitivity_low": float(found.low[row, -1]),
+            "sensitivity_high": float(found.high[row, -1]),
+            "false_marks_per_image": float(found.false_marks[row, -1]),
+            "reliability": float(found.reliability[row]),
+            "is_estimable": bool(found.is_estimable[row]),
+            "by_finding": {
+                finding.title: {
+                    "sensitivity": float(found.sensitivity[row, finding]),
+                    "sensitivity_low": float(found.low[row, finding]),
+                    "sensitivity_high": float(found.high[row, finding]),
+                    "false_marks_per_image": float(found.false_marks[row, finding]),
+                }
+                for finding in Finding
+            },
+        }
+        for row, reader_id in enumerate(found.reader_ids)
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    print_table(
+        "Readers, judged by one another",
+        (
+            "reader",
+            "images",
+            "sensitivity",
+            "95 %",
+            "false marks per image",
+            "reliability",
+            "estimable",
+        ),
+        [
+            (
+                row["reader"],
+                row["readings"],
+                f"{row['sensitivity']:.2f}",
+                f"{row['sensitivity_low']:.2f}-{row['sensitivity_high']:.2f}",
+                f"{row['false_marks_per_image']:.2f}",
+                f"{row['reliability']:.2f}",
+                "yes" if row["is_estimable"] else "no",
+            )
+            for row in sorted(rows, key=itemgetter("reliability"), reverse=True)
+        ],
+    )
+
+
+def agreement(
+    *,
+    readings: Readings = None,
+    figure: Annotated[
+        Path | None, typer.Option(help="PNG to draw the matrix of the readers in.")
+    ] = None,
+    iou: Annotated[
+        float, typer.Option(min=0.0, max=0.99, help="Overlap from which two boxes agree.")
+    ] = 0.4,
+    as_json: AsJson = False,
+) -> None:
+    """Show how far the readers agree on each finding, and with one another."""
+    table = _table(readings)
+    with waiting("comparing readers"):
+        found = compare_readers(table, iou_threshold=iou)
+    if figure is not None:
+        # Not at the top: matplotlib takes a second that no other command should pay.
+        from backend.formats.figures import agreement_matrix  # noqa: PLC0415
+
+        matrix = found.matrix
+        agreement_matrix(
+            figure, matrix.reader_ids, matrix.f1, matrix.images, f"Boxes at IoU above {iou:g}"
+        )
+    if as_json:
+        print_json(_plain(found))
+        return
+    _print_findings(found)
+    _print_matrix(found)
+
+
+def _table(readings: Path | None) -> ReadingTable:
+    if readings is not None:
+        return readings_in_file(readings)
+    with open_store().snapshot() as unit:
+        return readings_in_store(unit)
+
+
+def _print_findings(found: ReaderAgreement) -> None:
+    rows = [
+        (
+            finding.title,
+            one.images_any,
+            one.images_all,
+            _text(one.on_images.alpha),
+            _text(one.on_images.ac1),
+            _text(one.on_images.positive),
+            *(_text(interval) for interval in one.on_boxes.f1.values()),
+            _text(one.on_boxes.mean_iou),
+        )
+        for finding, one in found.findings.by_finding.items()
+    ]
+    print_table(
+        f"Agreement on {found.findings.images} images, 95 % intervals over images",
+        ("finding", "any", "all", "alpha", "AC1", "positive", "F1@0.4", "F1@0.5", "mean IoU"),
+        rows,
+    )
+    print_table(
+        "Agreement on places (Krippendorff's alpha)",
+        ("whether and what, by image", "all places", "what, where marked", "whether"),
+        [
+            tuple(
+                _text(interval)
+                for interval in (
+                    found.places.mean_image_alpha,
+                    found.places.global_alpha,
+                    found.places.finding_alpha,
+                    found.places.presence_alpha,
+                )
+            )
+        ],
+    )
+
+
+def _print_matrix(found: ReaderAgreement) -> None:
+    matrix = found.matrix
+    drew = np.isfinite(matrix.f1).any(axis=1)
+    chosen = np.flatnonzero(drew).tolist()
+    names = [matrix.reader_ids[row] for row in chosen]
+    cells: Sequence[Sequence[object]] = [
+        (
+            matrix.reader_ids[row],
+            *(
+                f"{matrix.f1[row, column]:.2f}" if np.isfinite(matrix.f1[row, column]) else ""
+                for column in chosen
+            ),
+        )
+        for row in chosen
+    ]
+    print_table("Pair F1 of the boxes, readers with boxes in common", ("", *names), cells)
+
+
+def _text(interval: Interval) -> str:
+    if interval.estimate is None or interval.low is None or interval.high is None:
+        return "-"
+    return f"{interval.estimate:.2f} [{interval.low:.2f}, {interval.high:.2f}]"
+
+
+def _plain(found: ReaderAgreement) -> dict[str, object]:
+    matrix = found.matrix
+    f1: list[list[float]] = matrix.f1.tolist()
+    return {
+        "findings": {
+            finding.title: asdict(one) for finding, one in found.findings.by_finding.items()
+        },
+        "micro_on_boxes": asdict(found.findings.micro_on_boxes),
+        "places": asdict(found.places),
+        "matrix": {
+            "readers": matrix.reader_ids,
+            "images": matrix.images.tolist(),
+            "f1": [[one if math.isfinite(one) else None for one in row] for row in f1],
+        },
+    }
