@@ -9,6 +9,8 @@ from backend.domain import boxes as geometry
 from backend.domain.boxes import Boxes
 from backend.domain.reading_table import Numbers, ReadingTable
 
+_DECIMALS = 9
+
 
 @dataclass(frozen=True, slots=True)
 class Overlaps:
@@ -19,9 +21,9 @@ class Overlaps:
     lefts, rights : ndarray of shape (n,)
         Rows of the table's marks, left before right; a mark may be in many pairs.
     ious : ndarray of shape (n,), [unitless]
-        Their intersection over union, in (0, 1].
+        Their intersection over union, in (0, 1], rounded to nine decimals.
     containments : ndarray of shape (n,), [unitless]
-        Their intersection over the smaller of the two, in (0, 1].
+        Their intersection over the smaller of the two, likewise.
     """
 
     lefts: Numbers
@@ -68,8 +70,8 @@ def find_overlaps(table: ReadingTable) -> Overlaps:
     return Overlaps(
         lefts,
         rights,
-        overlap / (areas[lefts] + areas[rights] - overlap),
-        overlap / np.minimum(areas[lefts], areas[rights]),
+        _rounded(overlap / (areas[lefts] + areas[rights] - overlap)),
+        _rounded(overlap / np.minimum(areas[lefts], areas[rights])),
     )
 
 
@@ -84,12 +86,10 @@ def aligned_iou(left: Boxes, right: Boxes) -> NDArray[np.float64]:
     Returns
     -------
     ndarray of shape (n,), [unitless]
-        In [0, 1].
+        In [0, 1], rounded to nine decimals.
     """
     overlap = shared_areas(left, right)
-    return np.asarray(
-        overlap / (geometry.areas(left) + geometry.areas(right) - overlap), dtype=np.float64
-    )
+    return _rounded(overlap / (geometry.areas(left) + geometry.areas(right) - overlap))
 
 
 def shared_areas(left: Boxes, right: Boxes) -> NDArray[np.float64]:
@@ -137,3 +137,8 @@ def pairs_within(groups: Numbers) -> tuple[Numbers, Numbers]:
     firsts = np.cumsum(partners) - partners
     rights = lefts + 1 + np.arange(len(lefts)) - np.repeat(firsts, partners)
     return lefts, rights
+
+
+def _rounded(shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Make equal overlaps equal, and thresholds sharp, at whatever scale boxes are given."""
+    return np.asarray(shares.round(_DECIMALS), dtype=np.float64)

@@ -91,8 +91,8 @@ def _join(table: ReadingTable, pairs: Overlaps) -> Numbers:
             mark = above[mark]
         return mark
 
-    # lexsort takes the last key first. Rounded, as equal overlaps differ in the last bits.
-    order = np.lexsort((pairs.rights, pairs.lefts, -pairs.ious.round(9)))
+    # lexsort takes the last key first.
+    order = np.lexsort((pairs.rights, pairs.lefts, -pairs.ious))
     for left, right in zip(pairs.lefts[order].tolist(), pairs.rights[order].tolist(), strict=True):
         first, second = sorted((top(left), top(right)))
         if first != second and taken[first].isdisjoint(taken[second]):

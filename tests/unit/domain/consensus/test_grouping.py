@@ -49,14 +49,14 @@ def plain_places(table: ReadingTable) -> list[set[int]]:
     pairs = []
     for left, right in combinations(range(len(boxes)), 2):
         same = who[left][1] == who[right][1]
-        iou = plain_iou(boxes[left], boxes[right])
+        # What differs by rounding only is equal.
+        iou = round(plain_iou(boxes[left], boxes[right]), 9)
         if (
             table.mark_images[left] == table.mark_images[right]
             and iou > (0.3 if same else 0.55)
             and not (same and who[left][0] == who[right][0])
         ):
-            # What differs by rounding only is equal.
-            pairs.append((-round(iou, 9), left, right))
+            pairs.append((-iou, left, right))
     places = [{mark} for mark in range(len(boxes))]
     for _, left, right in sorted(pairs):
         first, second = (
@@ -114,9 +114,13 @@ class TestGroup:
         assert together(near) == [["R1", "R2"]]
         assert together(far) == [["R1"], ["R2"]]
 
-    def test_does_not_join_at_exactly_the_threshold(self) -> None:
-        # 100 x 130 in 100 x 39 of it: IoU 0.3.
-        box, part = Box(0.0, 0.0, 100.0, 130.0), Box(0.0, 0.0, 100.0, 39.0)
+    @pytest.mark.parametrize("factor", [1.0, 1.0340987518442653, 2.54])
+    def test_does_not_join_at_exactly_the_threshold(self, factor: float) -> None:
+        # 80 x 80 and 40 x 100 that share 40 x 60: IoU 2400 / 8000 = 0.3.
+        box, part = (
+            Box(*(edge * factor for edge in edges))
+            for edges in ((60.0, 0.0, 140.0, 80.0), (60.0, 20.0, 100.0, 120.0))
+        )
 
         marks = {("a", "R1"): [(EFFUSION, box)], ("a", "R2"): [(EFFUSION, part)]}
         assert together(marks) == [["R1"], ["R2"]]
