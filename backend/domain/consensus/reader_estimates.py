@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 _NORMAL_95 = 1.959964
 """Half the width of the middle 95 % of a standard normal."""
 
-_UNKNOWN, _UNKNOWN_OVER_ALL = 0.9, 0.45
+_UNKNOWN, _UNKNOWN_OVER_ALL = 0.9, 0.55
 """What votes cannot tell, in log-odds, for one finding and over all: how many lesions nobody or
 only one reader saw. Standard errors of the log-odds on simulated crowds with a known truth."""
 

@@ -20,7 +20,7 @@ DIFFICULTY_SHARES = np.array([0.09, 0.24, 0.34, 0.24, 0.09])
 COINCIDENCE = 0.01
 """Probability that a reader marks a place because another one did so by mistake."""
 
-USUAL_LOGIT, USUAL_MARK_LOGIT, USUAL_FALSE_MARKS = -0.2, 1.25, 0.03
+USUAL_LOGIT, USUAL_MARK_LOGIT, USUAL_FALSE_MARKS = -0.8, 1.25, 0.03
 """What is thought of `Skill.finding_logit`, `mark_logit` and `false_mark_rate` beforehand."""
 
 SKILL_PRIOR, FINDING_PRIOR, READER_PRIOR = 6.0, 3.0, 8.0

@@ -48,7 +48,7 @@ def fit_skill(votes: Votes, exposures: Numbers) -> Skill:
     -----
     Expectation-maximisation with the probabilities of `weigh`. Log-odds of reader *r* for
     finding *c* are drawn from a normal around ``finding_c + reader_r`` (variance 1/6), those
-    from normals around -0.2 (variance 1/3) and 0 (variance 1/8); false marks are rates with gamma
+    from normals around -0.8 (variance 1/3) and 0 (variance 1/8); false marks are rates with gamma
     priors. A lesion that every reader missed is in no cluster; its expected number enters the
     skill update, so that sensitivities are not too high. Normal images, which say nothing of
     what a reader misses, do not count for a reader: an easy case mix is no merit.

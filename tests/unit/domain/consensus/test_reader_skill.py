@@ -156,7 +156,7 @@ class TestWeigh:
 
         assert rising[:10] == sorted(set(rising[:10]))
         assert rising[10:] == sorted(rising[10:])
-        assert rising[0] < 0.01
+        assert rising[0] < 0.02
         assert rising[-1] > 0.999
 
     def test_falls_with_every_silent_reader(self) -> None:
@@ -241,9 +241,12 @@ class TestFitSkill:
         names, skill = crowd
 
         variance = np.sum(uncertainty(skill), axis=0)[:, list(FEW)]
+        what_votes_cannot_tell = 0.9**2
         true = np.array([MANY[name].logit for name in names])[:, None]
-        errors = np.abs(skill.logits[:, list(FEW)] - true) / np.sqrt(variance)
-        assert errors.max() < 3.0
+        errors = np.abs(skill.logits[:, list(FEW)] - true) / np.sqrt(
+            variance + what_votes_cannot_tell
+        )
+        assert errors.max() < 2.0
         assert (variance < 1.0 / SKILL_PRIOR).all()
 
     def test_does_not_ask_for_names_or_numbers_of_readers(self) -> None:
