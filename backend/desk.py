@@ -87,6 +87,8 @@ def queue_rules(settings: Settings) -> QueueRules:
         random_share=settings.random_share,
         unassisted_share=settings.unassisted_share,
         seed=settings.seed,
+        second_look_share=settings.second_look_share if settings.second_looks else 0.0,
+        second_look_quiet=timedelta(minutes=settings.second_look_quiet_minutes),
     )
 
 

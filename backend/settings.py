@@ -81,6 +81,11 @@ class Settings(BaseSettings):
     worklist_size: int = Field(default=40, ge=1, description="open entries kept per reader")
     unassisted_share: float = Field(default=0.1, ge=0, le=1, description="read without boxes")
     random_share: float = Field(default=0.05, ge=0, le=1, description="uniformly random entries")
+    second_looks: bool = Field(default=True, description="ask again where the model disagrees")
+    second_look_share: float = Field(default=0.1, ge=0, le=1, description="at most, per reader")
+    second_look_quiet_minutes: float = Field(
+        default=10, ge=0, description="so long a reading must be unchanged before"
+    )
     seed: int = Field(default=20260101, description="of every random choice")
     image_link_days: int = Field(default=30, ge=1, description="life of a signed image link")
 

@@ -10,6 +10,7 @@ from backend.opened import open_store
 from backend.settings import Settings
 from backend.terminal import Steps, console, now, print_json, print_table
 from backend.workflow.fill_worklists import fill_worklists
+from backend.workflow.offer_second_looks import offer_second_looks
 from backend.workflow.show_queue import show_queue
 from backend.workflow.synchronise import synchronise
 
@@ -61,16 +62,25 @@ def refill(
     """Choose what is read next, top up the worklists, and push them to Label Studio."""
     settings = Settings()
     store = open_store(settings)
+    rules = queue_rules(settings)
     with store.transaction() as unit:
-        entries = fill_worklists(unit, queue_rules(settings), now=now(), size=size)
+        asked_again = offer_second_looks(unit, rules, now=now())
+        entries = fill_worklists(unit, rules, now=now(), size=size)
     report = synchronise(store, open_desk(settings), clock=now)
     if as_json:
         print_json(
-            {"entries": len(entries), "pushed": report.tasks_pushed, "problems": report.problems}
+            {
+                "entries": len(entries),
+                "second_looks": len(asked_again),
+                "pushed": report.tasks_pushed,
+                "problems": report.problems,
+            }
         )
     else:
         images = len({entry.image_id for entry in entries})
         console.print(f"{len(entries)} new entries for {images} images")
+        if asked_again:
+            console.print(f"{len(asked_again)} readings come back for a second look")
         console.print(f"{report.tasks_pushed} tasks pushed to Label Studio")
         if not entries:
             console.print(

@@ -19,6 +19,7 @@ from backend.terminal import Steps, now
 from backend.workflow.add_readers import AddedReader, NewReader
 from backend.workflow.cut_training_set import cut_training_set
 from backend.workflow.fill_worklists import fill_worklists
+from backend.workflow.offer_second_looks import offer_second_looks
 from backend.workflow.reconcile_store import reconcile_store
 from backend.workflow.release_dataset import release_dataset
 from backend.workflow.synchronise import synchronise
@@ -90,8 +91,10 @@ def fill(store: Store, settings: Settings) -> int:
     DemoFailedError
         If a worklist could not be pushed.
     """
+    rules = queue_rules(settings)
     with store.transaction() as unit:
-        fill_worklists(unit, queue_rules(settings), now=now())
+        offer_second_looks(unit, rules, now=now())
+        fill_worklists(unit, rules, now=now())
     report = synchronise(store, open_desk(settings), clock=now)
     if report.problems:
         raise DemoFailedError("; ".join(report.problems))

@@ -23,6 +23,13 @@ class Certainty(StrEnum):
     POSSIBLE = "possible"
 
 
+class ReadingKind(StrEnum):
+    """What the reader was asked for."""
+
+    READING = "reading"
+    SECOND_LOOK = "second-look"
+
+
 class Origin(StrEnum):
     """How a box came to stand, or not to stand, in a reading."""
 
@@ -45,9 +52,11 @@ class ReadBox:
     certainty : Certainty or None
         None when the reader did not say.
     origin : Origin
-        ACCEPTED, ADJUSTED and DELETED refer to the pre-annotation that was shown.
+        ACCEPTED, ADJUSTED and DELETED refer to the box that was shown.
     predicted_box_id : int or None
-        Key of the pre-annotation's box that it was made from; None when drawn.
+        Key of the model's box that it was made from; None when drawn.
+    own_box_id : int or None
+        In a second look, key of the box of the reader's own reading that it was made from.
     id : int or None
         Key in the store; None before it is saved.
     """
@@ -57,6 +66,7 @@ class ReadBox:
     certainty: Certainty | None = None
     origin: Origin = Origin.DRAWN
     predicted_box_id: int | None = None
+    own_box_id: int | None = None
     id: int | None = None
 
 
@@ -82,6 +92,8 @@ class Reading:
         Whose pre-annotation was shown; None in the unassisted arm.
     lead_time_seconds : float or None, [s]
         Time that the reader took; None when unknown.
+    kind : ReadingKind
+        A second look follows a reading and never replaces it.
     id : int or None
         Key in the store; None before it is saved.
     revision : int
@@ -97,6 +109,7 @@ class Reading:
     arm: Arm = Arm.UNASSISTED
     model_version: str | None = None
     lead_time_seconds: float | None = None
+    kind: ReadingKind = ReadingKind.READING
     id: int | None = None
     revision: int = 1
 

@@ -50,6 +50,9 @@ class WorklistEntry:
         What is asked.
     state : EntryState
         How far it has come.
+    reading_id : int or None
+        Of a second look, key of the reading that is looked at once more, in the revision in
+        which it stood.
     task_id : int or None
         Task in Label Studio; None until it is pushed.
     id : int or None
@@ -67,6 +70,7 @@ class WorklistEntry:
     round: int = 1
     kind: EntryKind = EntryKind.READING
     state: EntryState = EntryState.OPEN
+    reading_id: int | None = None
     task_id: int | None = None
     id: int | None = None
 

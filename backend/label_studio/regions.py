@@ -20,6 +20,8 @@ IMAGE_TAG = "image"
 FINDING_TAG = "finding"
 CERTAINTY_TAG = "certainty"
 STUDY_TAG = "study"
+SOURCE_TAG = "source"
+"""Whose box it is, in a second look; says nothing about the image."""
 
 
 def region_id(box: PredictedBox) -> str:

@@ -5,14 +5,14 @@ was set. Origin is found by comparing with what was shown.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from backend.domain import boxes as box_rules
 from backend.domain.boxes import Box
 from backend.domain.findings import NO_FINDING_NAME, Finding, UnknownFindingError
 from backend.domain.predictions import PredictedBox
 from backend.domain.readings import Certainty, Origin, ReadBox
-from backend.label_studio.regions import CERTAINTY_TAG, FINDING_TAG, STUDY_TAG, Region
+from backend.label_studio.regions import CERTAINTY_TAG, FINDING_TAG, SOURCE_TAG, STUDY_TAG, Region
 
 _SAME_PLACE_IOU = 0.999
 _OVERHANG_SHARE = 0.01  # of a side; what drawing at the very edge can add
@@ -69,7 +69,7 @@ class ReadResult:
 
 def boxes_from_result(
     result: Sequence[Region],
-    shown: Mapping[str, PredictedBox],
+    shown: Mapping[str, PredictedBox | ReadBox],
     width_px: int,
     height_px: int,
 ) -> ReadResult:
@@ -79,8 +79,9 @@ def boxes_from_result(
     ----------
     result : sequence of dict
         The annotation's items.
-    shown : mapping of str to PredictedBox
-        `shown_regions` of the pre-annotation; empty in the unassisted arm.
+    shown : mapping of str to PredictedBox or ReadBox
+        `shown_regions` of the pre-annotation; empty in the unassisted arm. In a second look
+        those of the reader's own boxes as well.
     width_px, height_px : int, [px]
         Size of the registered image.
 
@@ -109,7 +110,7 @@ def boxes_from_result(
                 _keep_once(regions, item)
             elif item["from_name"] == CERTAINTY_TAG:
                 certainties[item["id"]] = _certainty(item)
-            else:
+            elif item["from_name"] != SOURCE_TAG:
                 says_no_finding = _ticks_no_finding(item)
         read = {key: _box(item, width_px, height_px) for key, item in regions.items()}
     except (KeyError, TypeError, IndexError, AttributeError) as error:
@@ -122,7 +123,7 @@ def boxes_from_result(
             for key, (finding, box) in read.items()
         ),
         deleted=tuple(
-            ReadBox(box.finding, box.box, origin=Origin.DELETED, predicted_box_id=box.id)
+            _made_from(box, ReadBox(box.finding, box.box, origin=Origin.DELETED))
             for key, box in shown.items()
             if key not in regions
         ),
@@ -196,11 +197,20 @@ def _edges(start_percent: float, length_percent: float, side_px: int) -> tuple[f
 
 
 def _read_box(
-    finding: Finding, box: Box, certainty: Certainty | None, shown: PredictedBox | None
+    finding: Finding,
+    box: Box,
+    certainty: Certainty | None,
+    shown: PredictedBox | ReadBox | None,
 ) -> ReadBox:
     if shown is None:
         return ReadBox(finding, box, certainty, Origin.DRAWN)
     overlap = box_rules.pairwise_iou(box_rules.stack([box]), box_rules.stack([shown.box]))
     if finding is shown.finding and overlap.item() >= _SAME_PLACE_IOU:
-        return ReadBox(finding, shown.box, certainty, Origin.ACCEPTED, shown.id)
-    return ReadBox(finding, box, certainty, Origin.ADJUSTED, shown.id)
+        return _made_from(shown, ReadBox(finding, shown.box, certainty, Origin.ACCEPTED))
+    return _made_from(shown, ReadBox(finding, box, certainty, Origin.ADJUSTED))
+
+
+def _made_from(shown: PredictedBox | ReadBox, box: ReadBox) -> ReadBox:
+    if isinstance(shown, ReadBox):
+        return replace(box, own_box_id=shown.id)
+    return replace(box, predicted_box_id=shown.id)

@@ -122,7 +122,9 @@ class TaskState:
     image_id: str | None = None
 
 
-def task_data(*, entry: int, image_id: str, image_url: str, arm: Arm) -> dict[str, Any]:
+def task_data(
+    *, entry: int, image_id: str, image_url: str, arm: Arm, message: str = ""
+) -> dict[str, Any]:
     """Return the data of a worklist entry's task.
 
     Parameters
@@ -135,6 +137,8 @@ def task_data(*, entry: int, image_id: str, image_url: str, arm: Arm) -> dict[st
         Signed link to the pixels.
     arm : Arm
         Whether the pre-annotation is shown.
+    message : str
+        What the reader is told beside the image; nothing but in a second look.
 
     Returns
     -------
@@ -146,6 +150,7 @@ def task_data(*, entry: int, image_id: str, image_url: str, arm: Arm) -> dict[st
         "image_id": image_id,
         "entry": entry,
         "arm": arm.value,
+        "message": message,
         "overread": TASK_FORMAT,
     }
 

@@ -7,6 +7,7 @@ from sqlalchemy import bindparam, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from backend.domain.images import Image, Split
+from backend.domain.readings import ReadingKind
 from backend.store.membership import is_among
 from backend.store.tables import ImageRow, ReadingRow
 
@@ -149,7 +150,9 @@ class Images:
         """
         found: dict[str, set[str]] = {}
         query = select(ReadingRow.image_id, ReadingRow.reader_id).where(
-            ReadingRow.is_current, ReadingRow.state == "valid"
+            ReadingRow.is_current,
+            ReadingRow.state == "valid",
+            ReadingRow.kind == ReadingKind.READING,
         )
         for image_id, reader_id in self._session.execute(query):
             found.setdefault(image_id, set()).add(reader_id)

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from backend.domain.consensus.model_reader import ModelReader
 from backend.domain.images import Split
-from backend.domain.readings import Arm
+from backend.domain.readings import Arm, ReadingKind
 from backend.store.membership import is_among
 from backend.store.models import Models
 from backend.store.predictions import Predictions
@@ -58,6 +58,7 @@ class ModelReaders:
         )
         shown_on = select(ReadingRow.image_id).where(
             ReadingRow.arm == Arm.ASSISTED,
+            ReadingRow.kind == ReadingKind.READING,  # the boxes of a second look came after it
             ReadingRow.model_version == version,
             is_among(ReadingRow.image_id, wanted),
         )

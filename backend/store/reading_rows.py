@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import Row, Select, select
+from sqlalchemy.orm import Session
 
 from backend.domain.boxes import Box
 from backend.domain.findings import Finding
-from backend.domain.readings import Arm, Certainty, Origin, ReadBox, Reading
+from backend.domain.readings import Arm, Certainty, Origin, ReadBox, Reading, ReadingKind
+from backend.store.tables import ReadBoxRow, ReadingRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ def reading_columns(reading: Reading, receipt: Receipt) -> dict[str, object]:
         "image_id": reading.image_id,
         "reader_id": reading.reader_id,
         "round": reading.round,
+        "kind": reading.kind,
         "revision": reading.revision,
         "is_current": True,
         "state": receipt.state,
@@ -113,7 +116,34 @@ def box_columns(box: ReadBox, reading_id: int) -> dict[str, object]:
         "origin": box.origin,
         "certainty": box.certainty,
         "predicted_box_id": box.predicted_box_id,
+        "own_box_id": box.own_box_id,
     }
+
+
+def load_readings(session: Session, query: Select[ReadingRow]) -> list[KeptReading]:
+    """Return readings with their boxes.
+
+    Parameters
+    ----------
+    session : Session
+        The transaction to read in.
+    query : Select
+        Which, and in which order.
+
+    Returns
+    -------
+    list of KeptReading
+        In the query's order.
+    """
+    connection = session.connection()  # plain rows, not objects: there may be many
+    rows = connection.execute(query).all()
+    boxes: dict[int, list[Row[Any]]] = {row.id: [] for row in rows}
+    chosen = query.with_only_columns(ReadingRow.id).order_by(None)
+    for box in connection.execute(
+        select(ReadBoxRow).where(ReadBoxRow.reading_id.in_(chosen)).order_by(ReadBoxRow.id)
+    ):
+        boxes[box.reading_id].append(box)
+    return [kept_reading(row, boxes[row.id]) for row in rows]
 
 
 def kept_reading(row: Row[Any], boxes: Sequence[Row[Any]]) -> KeptReading:
@@ -143,6 +173,7 @@ def kept_reading(row: Row[Any], boxes: Sequence[Row[Any]]) -> KeptReading:
             arm=Arm(row.arm),
             model_version=row.model_version,
             lead_time_seconds=row.lead_time_seconds,
+            kind=ReadingKind(row.kind),
             id=row.id,
             revision=row.revision,
         ),
@@ -164,5 +195,6 @@ def _read_box(row: Row[Any]) -> ReadBox:
         certainty=None if row.certainty is None else Certainty(row.certainty),
         origin=Origin(row.origin),
         predicted_box_id=row.predicted_box_id,
+        own_box_id=row.own_box_id,
         id=row.id,
     )

@@ -2,25 +2,26 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
 
-from sqlalchemy import Row, Select, func, insert, select, update
+from sqlalchemy import Select, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from backend.domain.readings import Reading
+from backend.domain.readings import Reading, ReadingKind
 from backend.store.membership import is_among
 from backend.store.reading_rows import (
     KeptReading,
     Receipt,
     box_columns,
-    kept_reading,
+    load_readings,
     reading_columns,
 )
+from backend.store.second_looks import blind_revisions
 from backend.store.tables import ReadBoxRow, ReadingRow
 
 __all__ = ["KeptReading", "Readings", "Receipt"]
 
 _IS_VALID = (ReadingRow.is_current, ReadingRow.state == "valid")
+_IS_READING = ReadingRow.kind == ReadingKind.READING
 
 
 class Readings:
@@ -131,7 +132,7 @@ class Readings:
         return self._load(query)
 
     def valid(self, image_ids: Iterable[str] | None = None) -> list[Reading]:
-        """Return the readings that count: current, not quarantined, not withdrawn.
+        """Return what stands: current, not quarantined, not withdrawn; second looks as well.
 
         Parameters
         ----------
@@ -155,6 +156,9 @@ class Readings:
     def counting(self, image_ids: Iterable[str] | None = None) -> list[Reading]:
         """Return the readings that a consensus is made of: each reader's last valid round.
 
+        Second looks are left out, because they are not blind. For the same reason a reading that
+        its reader changed after a second look was asked for counts as it stood before.
+
         Parameters
         ----------
         image_ids : iterable of str or None
@@ -165,7 +169,16 @@ class Readings:
         list of Reading
             One per image and reader, in this order.
         """
-        last = {(one.image_id, one.reader_id): one for one in self.valid(image_ids)}
+        wanted = None if image_ids is None else list(image_ids)
+        valid = [one for one in self.valid(wanted) if one.kind is ReadingKind.READING]
+        last = {(one.image_id, one.reader_id): one for one in valid}
+        before = blind_revisions(
+            self._session, {key: one.read_at for key, one in last.items()}, wanted
+        )
+        if before:
+            query = select(ReadingRow).where(ReadingRow.id.in_(before.values()))
+            blind = {kept.reading.id: kept.reading for kept in self._load(query)}
+            last |= {key: blind[reading_id] for key, reading_id in before.items()}
         return list(last.values())
 
     def counting_ids(self, image_ids: Iterable[str]) -> dict[str, tuple[int, ...]]:
@@ -181,15 +194,18 @@ class Readings:
         dict of str to tuple of int
             Image id to the keys of `counting`, rising; images without one are missing.
         """
+        wanted = list(image_ids)
         query = (
-            select(ReadingRow.image_id, ReadingRow.reader_id, ReadingRow.id)
-            .where(*_IS_VALID, is_among(ReadingRow.image_id, image_ids))
+            select(ReadingRow.image_id, ReadingRow.reader_id, ReadingRow.id, ReadingRow.read_at)
+            .where(*_IS_VALID, _IS_READING, is_among(ReadingRow.image_id, wanted))
             .order_by(ReadingRow.round)
         )
-        rows = self._session.execute(query)
-        last = {(image_id, reader_id): key for image_id, reader_id, key in rows}
+        rows = self._session.execute(query).all()
+        last = {(row.image_id, row.reader_id): row.id for row in rows}
+        read_at = {(row.image_id, row.reader_id): row.read_at for row in rows}
         found: dict[str, list[int]] = {}
-        for (image_id, _), key in last.items():
+        blind = blind_revisions(self._session, read_at, wanted)
+        for (image_id, _), key in (last | blind).items():
             found.setdefault(image_id, []).append(key)
         return {image_id: tuple(sorted(keys)) for image_id, keys in found.items()}
 
@@ -214,7 +230,7 @@ class Readings:
         }
 
     def counts(self) -> dict[str, int]:
-        """Return how many current readings there are in each state.
+        """Return how many current readings there are in each state, without second looks.
 
         Returns
         -------
@@ -223,19 +239,11 @@ class Readings:
         """
         query = (
             select(ReadingRow.state, func.count())
-            .where(ReadingRow.is_current)
+            .where(ReadingRow.is_current, _IS_READING)
             .group_by(ReadingRow.state)
         )
         found = dict(self._session.execute(query).all())
         return {state: found.get(state, 0) for state in ("valid", "quarantined", "withdrawn")}
 
     def _load(self, query: Select[ReadingRow]) -> list[KeptReading]:
-        connection = self._session.connection()  # plain rows, not objects: there may be many
-        rows = connection.execute(query).all()
-        boxes: dict[int, list[Row[Any]]] = {row.id: [] for row in rows}
-        chosen = query.with_only_columns(ReadingRow.id).order_by(None)
-        for box in connection.execute(
-            select(ReadBoxRow).where(ReadBoxRow.reading_id.in_(chosen)).order_by(ReadBoxRow.id)
-        ):
-            boxes[box.reading_id].append(box)
-        return [kept_reading(row, boxes[row.id]) for row in rows]
+        return load_readings(self._session, query)

@@ -19,6 +19,7 @@ from backend.store.predictions import Predictions
 from backend.store.readers import Readers
 from backend.store.readings import Readings
 from backend.store.records import Records
+from backend.store.second_looks import SecondLooks
 from backend.store.worklists import Worklists
 
 __all__ = ["Store", "StoreUnavailableError", "UnitOfWork"]
@@ -47,6 +48,7 @@ class UnitOfWork:
         self.readers = Readers(session)
         self.readings = Readings(session)
         self.records = Records(session)
+        self.second_looks = SecondLooks(session)
         self.worklists = Worklists(session)
 
 

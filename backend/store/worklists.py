@@ -49,6 +49,7 @@ class Worklists:
                         "model_version": entry.model_version,
                         "kind": entry.kind,
                         "state": entry.state,
+                        "reading_id": entry.reading_id,
                         "created_at": now,
                     }
                     for entry in entries
@@ -267,6 +268,7 @@ def _entry(row: WorklistEntryRow) -> WorklistEntry:
         round=row.round,
         kind=EntryKind(row.kind),
         state=EntryState(row.state),
+        reading_id=row.reading_id,
         task_id=row.task_id,
         id=row.id,
     )

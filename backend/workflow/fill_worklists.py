@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import ceil
 
 import numpy as np
@@ -40,6 +40,10 @@ class QueueRules:
         Share of readings without pre-annotation, in [0, 1].
     seed : int
         Of every random choice.
+    second_look_share : float
+        Largest share of second looks on a reader's worklist, in [0, 1]; 0 for none at all.
+    second_look_quiet : timedelta
+        How long a reading has to be unchanged before it is asked about.
     """
 
     readers_per_image: int
@@ -47,6 +51,8 @@ class QueueRules:
     random_share: float
     unassisted_share: float
     seed: int
+    second_look_share: float = 0.0
+    second_look_quiet: timedelta = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from backend.store.unit_of_work import Store
 from backend.workflow.fill_worklists import QueueRules, fill_worklists
 from backend.workflow.job_lease import hold_lease
 from backend.workflow.label_studio_desk import LabelStudioDesk
+from backend.workflow.offer_second_looks import offer_second_looks
 from backend.workflow.reconcile_again import reconcile_again
 from backend.workflow.synchronise import SyncReport, synchronise
 
@@ -40,6 +41,8 @@ class NightReport:
         What training and scoring report; empty when they failed.
     queued : int
         New worklist entries.
+    second_looks : int
+        Readings that come back to their readers.
     pushed : int
         Tasks made of them.
     problems : tuple of str
@@ -51,6 +54,7 @@ class NightReport:
     retrained: dict[str, object]
     scored: dict[str, object]
     queued: int
+    second_looks: int
     pushed: int
     problems: tuple[str, ...]
 
@@ -113,6 +117,7 @@ def nightly(
 
         say("filling the worklists")
         with store.transaction() as unit:
+            asked_again = offer_second_looks(unit, rules, now=clock())
             entries = fill_worklists(unit, rules, now=clock())
 
         say("pushing the worklists")
@@ -124,6 +129,7 @@ def nightly(
         retrained=retrained,
         scored=scored,
         queued=len(entries),
+        second_looks=len(asked_again),
         pushed=pulled.tasks_pushed + pushed.tasks_pushed,
         problems=tuple(dict.fromkeys([*pulled.problems, *problems, *pushed.problems])),
     )

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from backend.domain.images import Image
-from backend.domain.predictions import Prediction
-from backend.domain.worklists import EntryState, WorklistEntry
-from backend.label_studio import regions, tasks
+from backend.domain.readings import Arm
+from backend.domain.worklists import EntryKind, EntryState, WorklistEntry
+from backend.label_studio import regions, second_look, tasks
 from backend.label_studio.client import LabelStudioClient
+from backend.label_studio.regions import Region
 from backend.store.readers import ReaderProject
 from backend.store.unit_of_work import Store, UnitOfWork
 from backend.workflow.label_studio_desk import LabelStudioDesk
+from backend.workflow.receive_second_look import both_sets
 
 _REFRESH_IN_LAST_SHARE = 3
 """Links are renewed in the last third of their life."""
@@ -65,7 +67,7 @@ def push_worklist(
     with store.snapshot() as unit:
         entries = unit.worklists.all(reader_id=project.reader_id, state=EntryState.OPEN)
         images = unit.images.all(entry.image_id for entry in entries)
-        shown = {entry.id: _shown(unit, entry) for entry in entries}
+        shown = {entry.id: _shown(unit, entry, images[entry.image_id]) for entry in entries}
         ageing = unit.worklists.with_link_expiring(
             project.reader_id, now + desk.link_life / _REFRESH_IN_LAST_SHARE
         )
@@ -87,7 +89,7 @@ def push_worklist(
                     [*new.items(), *adopted.items()], link_expires_at=expires_at
                 )
         task_of = {entry.key: entry.task_id for entry in entries} | new | adopted
-        _set_order(client, project, entries, task_of, images, shown)
+        _set_order(client, project, entries, task_of, shown)
         for entry in ageing:
             client.update_task_data(entry.task_id or 0, _data(entry, desk, expires_at))
     if ageing:
@@ -98,10 +100,14 @@ def push_worklist(
     return PushReport(tasks=len(new), adopted=len(adopted), links_renewed=len(ageing))
 
 
-def _shown(unit: UnitOfWork, entry: WorklistEntry) -> Prediction | None:
+def _shown(unit: UnitOfWork, entry: WorklistEntry, image: Image) -> list[Region]:
+    size = image.width_px, image.height_px
+    if entry.kind is EntryKind.SECOND_LOOK:
+        return second_look.result_of_second_look(*both_sets(unit, entry), *size)
     if entry.model_version is None:
-        return None
-    return unit.predictions.of_model(entry.model_version, [entry.image_id])[entry.image_id]
+        return []
+    predictions = unit.predictions.of_model(entry.model_version, [entry.image_id])
+    return regions.result_of_prediction(predictions[entry.image_id].shown, *size)
 
 
 def _adopt(
@@ -115,11 +121,14 @@ def _adopt(
 
 
 def _data(entry: WorklistEntry, desk: LabelStudioDesk, expires_at: datetime) -> dict[str, object]:
+    is_second_look = entry.kind is EntryKind.SECOND_LOOK
     return tasks.task_data(
         entry=entry.key,
         image_id=entry.image_id,
         image_url=desk.image_link(entry.image_id, expires_at=expires_at),
-        arm=entry.arm,
+        # In a second look the ML backend must not add what the reader was not asked about.
+        arm=Arm.UNASSISTED if is_second_look else entry.arm,
+        message=second_look.message(entry.reason) if is_second_look else "",
     )
 
 
@@ -128,24 +137,16 @@ def _set_order(
     project: ReaderProject,
     entries: Sequence[WorklistEntry],
     task_of: dict[int, int | None],
-    images: dict[str, Image],
-    shown: dict[int | None, Prediction | None],
+    shown: dict[int | None, list[Region]],
 ) -> None:
     if not entries:
         return
-    predictions = []
-    for rank, entry in enumerate(entries):
-        image, prediction = images[entry.image_id], shown[entry.id]
-        predictions.append(
-            tasks.prediction_of_entry(
-                task_id=task_of[entry.key] or 0,
-                rank=rank,
-                arm=entry.arm,
-                result=regions.result_of_prediction(
-                    prediction.shown if prediction else (), image.width_px, image.height_px
-                ),
-            )
+    predictions = [
+        tasks.prediction_of_entry(
+            task_id=task_of[entry.key] or 0, rank=rank, arm=entry.arm, result=shown[entry.id]
         )
+        for rank, entry in enumerate(entries)
+    ]
     # With the task: an entry whose task was deleted and made again needs its boxes again.
     content = ",".join(
         f"{entry.id}:{task_of[entry.key]}:{entry.model_version}" for entry in entries

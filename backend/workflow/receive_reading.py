@@ -1,18 +1,20 @@
 """Take what a reader did in Label Studio into the store."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 
 from backend.domain.images import Image
 from backend.domain.predictions import PredictedBox
-from backend.domain.readings import Reading
-from backend.domain.worklists import EntryState, WorklistEntry
+from backend.domain.readings import ReadBox, Reading
+from backend.domain.worklists import EntryKind, EntryState, WorklistEntry
 from backend.label_studio import regions, results
 from backend.label_studio.tasks import AnnotationState, TaskState
 from backend.store.readings import KeptReading, Receipt
 from backend.store.records import AuditEvent
 from backend.store.unit_of_work import UnitOfWork
+from backend.workflow.receive_second_look import kind_of_reading, shown_in_second_look
 
 
 class Received(StrEnum):
@@ -174,6 +176,7 @@ def _read(
         arm=entry.arm,
         model_version=entry.model_version,
         lead_time_seconds=_lead_time(annotation),
+        kind=kind_of_reading(entry),
     )
     try:
         result = results.boxes_from_result(
@@ -195,7 +198,9 @@ def _lead_time(annotation: AnnotationState) -> float | None:
     return seconds if seconds is not None and seconds >= 0 else None
 
 
-def _shown(store: UnitOfWork, entry: WorklistEntry) -> dict[str, PredictedBox]:
+def _shown(store: UnitOfWork, entry: WorklistEntry) -> Mapping[str, PredictedBox | ReadBox]:
+    if entry.kind is EntryKind.SECOND_LOOK:
+        return shown_in_second_look(store, entry)
     if entry.model_version is None:
         return {}
     prediction = store.predictions.of_model(entry.model_version, [entry.image_id])

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from backend.domain.readings import Arm, Certainty, Origin
+from backend.domain.readings import Arm, Certainty, Origin, ReadingKind
 from backend.domain.worklists import EntryKind, EntryState
 from backend.store.tables.columns import BoxColumns, Table, box_rules, known
 
@@ -22,6 +22,9 @@ class WorklistEntryRow(Table):
         known("state", EntryState),
         CheckConstraint("arm = 'assisted' OR model_version IS NULL", name="unassisted_unshown"),
         CheckConstraint("rank >= 1 AND round >= 1", name="counts_from_one"),
+        CheckConstraint(
+            "kind <> 'second-look' OR reading_id IS NOT NULL", name="second_look_of_reading"
+        ),
         Index("ix_worklist_entry_reader_id_state_rank", "reader_id", "state", "rank"),
     )
 
@@ -37,6 +40,7 @@ class WorklistEntryRow(Table):
     model_version: Mapped[str | None] = mapped_column(ForeignKey("model_version.name"))
     kind: Mapped[str]
     state: Mapped[str]
+    reading_id: Mapped[int | None] = mapped_column(ForeignKey("reading.id"))
     task_id: Mapped[int | None] = mapped_column(unique=True)
     task_updated_at: Mapped[datetime | None]
     link_expires_at: Mapped[datetime | None]
@@ -52,6 +56,8 @@ class ReadingRow(Table):
         UniqueConstraint("image_id", "reader_id", "round", "revision"),
         known("arm", Arm),
         known("state", ("valid", "quarantined", "withdrawn")),
+        known("kind", ReadingKind),
+        CheckConstraint("kind <> 'second-look' OR round >= 2", name="second_look_follows"),
         CheckConstraint("arm = 'assisted' OR model_version IS NULL", name="unassisted_unshown"),
         CheckConstraint("revision >= 1 AND round >= 1", name="counts_from_one"),
         CheckConstraint("lead_time_seconds >= 0", name="lead_time_positive"),
@@ -71,6 +77,7 @@ class ReadingRow(Table):
     image_id: Mapped[str] = mapped_column(ForeignKey("image.id"))
     reader_id: Mapped[str] = mapped_column(ForeignKey("reader.id"), index=True)
     round: Mapped[int]
+    kind: Mapped[str] = mapped_column(server_default=text("'reading'"))
     revision: Mapped[int]
     is_current: Mapped[bool]
     state: Mapped[str]
@@ -97,3 +104,4 @@ class ReadBoxRow(BoxColumns, Table):
     origin: Mapped[str]
     certainty: Mapped[str | None]
     predicted_box_id: Mapped[int | None] = mapped_column(ForeignKey("predicted_box.id"))
+    own_box_id: Mapped[int | None] = mapped_column(ForeignKey("read_box.id"))
