@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from backend.domain import reading_time
-from backend.domain.worklists import EntryState
+from backend.domain.worklists import EntryKind, EntryState
 from backend.store.readers import UnknownReaderError
 from backend.store.unit_of_work import UnitOfWork
 from backend.workflow.list_own_readings import OwnReading, list_own_readings
@@ -40,6 +40,8 @@ class Landing:
         Opens the worklist; None when the reader has no project.
     is_read, is_open, is_skipped : int
         Numbers of worklist entries.
+    second_looks : int
+        Open entries that come back because the model strongly disagrees.
     minutes_left : int
         Estimated from the reader's own pace.
     set_aside : tuple of SetAside
@@ -51,6 +53,7 @@ class Landing:
     is_read: int
     is_open: int
     is_skipped: int
+    second_looks: int
     minutes_left: int
     set_aside: tuple[SetAside, ...]
 
@@ -96,6 +99,10 @@ def landing_of(store: UnitOfWork, reader_id: str, label_studio_url: str) -> Land
         is_read=counts[EntryState.READ],
         is_open=counts[EntryState.OPEN],
         is_skipped=counts[EntryState.SKIPPED],
+        second_looks=sum(
+            entry.kind is EntryKind.SECOND_LOOK
+            for entry in store.worklists.all(reader_id=reader_id, state=EntryState.OPEN)
+        ),
         minutes_left=reading_time.minutes_left(counts[EntryState.OPEN], lead_times),
         set_aside=tuple(
             _set_aside(one, project_url) for one in own if one.kept.receipt.state == "quarantined"

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from backend.domain.worklists import EntryState, WorklistEntry
+from backend.domain.worklists import EntryKind, EntryState, WorklistEntry
 from backend.store.unit_of_work import UnitOfWork
 
 
@@ -45,11 +45,12 @@ def show_queue(store: UnitOfWork) -> list[QueueRow]:
     Returns
     -------
     list of QueueRow
-        One per image with open worklist entries, by rank.
+        One per image with open worklist entries, by rank; second looks at it apart.
     """
-    waiting: dict[str, list[WorklistEntry]] = {}
+    waiting: dict[tuple[str, bool], list[WorklistEntry]] = {}
     for entry in store.worklists.all(state=EntryState.OPEN):
-        waiting.setdefault(entry.image_id, []).append(entry)
+        asked = entry.image_id, entry.kind is EntryKind.SECOND_LOOK
+        waiting.setdefault(asked, []).append(entry)
     return [
         QueueRow(
             rank=entries[0].rank,
@@ -59,5 +60,5 @@ def show_queue(store: UnitOfWork) -> list[QueueRow]:
             reason=entries[0].reason,
             readers=tuple(sorted({entry.reader_id for entry in entries})),
         )
-        for image_id, entries in waiting.items()
+        for (image_id, _), entries in waiting.items()
     ]

@@ -7,16 +7,20 @@ from typing import Any, Self, cast
 
 import pytest
 
+from backend.domain.findings import Finding
 from backend.domain.predictions import Prediction
-from backend.domain.readings import Arm
+from backend.domain.readings import Arm, Reading
 from backend.domain.worklists import EntryState
 from backend.label_studio.client import LabelStudioClient
+from backend.label_studio.regions import FINDING_TAG, SOURCE_TAG
 from backend.label_studio.tasks import TaskPrediction
+from backend.store.readings import Receipt
 from backend.store.unit_of_work import Store
 from backend.workflow.fill_worklists import QueueRules, fill_worklists
 from backend.workflow.label_studio_desk import LabelStudioDesk
+from backend.workflow.offer_second_looks import offer_second_looks
 from backend.workflow.push_worklists import PushReport, push_worklist
-from tests.store.samples import NOW, enrol, image, predicted, register, serve
+from tests.store.samples import NOW, THERE, enrol, image, mark, model, predicted, register, serve
 
 LIFE = timedelta(days=30)
 PROJECT = 101
@@ -179,3 +183,53 @@ class TestPushWorklist:
 
         assert push(store, room) == PushReport(0, 0, 0)
         assert room.pushes == 0
+
+
+class TestSecondLook:
+    @pytest.fixture
+    def asked(self, filled: Store) -> Store:
+        """R1 has read n4 and missed the model's box, which comes back."""
+        with filled.transaction() as unit:
+            first = next(one for one in unit.worklists.all() if one.image_id == "n4")
+            unit.worklists.set_state(first.key, EntryState.READ, now=NOW)
+            own = Reading("n4", "R1", (mark(THERE, Finding.ILD),), NOW)
+            unit.readings.add([own], Receipt(NOW, annotation_id=1, annotation_updated_at=NOW))
+            rules = QueueRules(1, 5, 0.0, 0.3, 1, second_look_share=0.1)
+            assert offer_second_looks(unit, rules, now=NOW + timedelta(hours=1))
+        return filled
+
+    def test_shows_both_sets_and_the_reason(self, asked: Store, room: SmallLabelStudio) -> None:
+        push(asked, room)
+
+        assert room.served()[-1] == "n4"
+        *others, last = sorted(room.shown, key=lambda one: one.score)
+        own, source, models = last.result
+        assert (own["id"][0], own["from_name"], own["meta"]) == (
+            "r",
+            FINDING_TAG,
+            {"text": ["yours"]},
+        )
+        assert source["id"] == models["id"] != own["id"]
+        assert (source["from_name"], models["from_name"]) == (SOURCE_TAG, FINDING_TAG)
+        assert models["score"] == 0.9
+        data = room.tasks[last.task_id]
+        assert data["message"].startswith(
+            "Second look. The model sees a Cardiomegaly (0.90) that you did not mark; the model "
+            "sees nothing where you marked ILD. Thick white boxes are the model's"
+        )
+        assert data["arm"] == "unassisted"
+        assert {room.tasks[one.task_id]["message"] for one in others} == {""}
+
+    def test_stays_as_it_was_pushed(self, asked: Store, room: SmallLabelStudio) -> None:
+        push(asked, room)
+        shown = room.shown
+        with asked.transaction() as unit:
+            unit.readings.revise(
+                Reading("n4", "R1", (), NOW + timedelta(hours=2)), Receipt(NOW, annotation_id=1)
+            )
+            unit.models.add(model("m2"))
+            unit.models.crown("m2", now=NOW)
+
+        again = SmallLabelStudio(room.tasks, next_id=99)
+        push(asked, again)
+        assert again.shown == shown

@@ -56,6 +56,9 @@ class ReadingAnswer(BaseModel):
     ----------
     reader : str
         Pseudonym.
+    kind : str
+        "reading", or "second-look": the answer after the model's strongest disagreements were
+        shown, beside the reading that it never replaces.
     round, revision : int
         Which reading, and how often it was changed.
     arm : str
@@ -69,6 +72,7 @@ class ReadingAnswer(BaseModel):
     """
 
     reader: str
+    kind: str
     round: int
     revision: int
     arm: str
@@ -207,6 +211,7 @@ def image_details(image_id: str, account: AnyAccount, office: InOffice) -> Image
 def _reading(reading: Reading) -> ReadingAnswer:
     return ReadingAnswer(
         reader=reading.reader_id,
+        kind=reading.kind,
         round=reading.round,
         revision=reading.revision,
         arm=reading.arm,

@@ -62,7 +62,7 @@ class TestReadingForm:
     def test_has_hotkeys_that_are_single_different_and_not_label_studios(
         self, form: ET.Element
     ) -> None:
-        keys = [tag.attrib["hotkey"] for tag in form.iter() if tag.tag in {"Label", "Choice"}]
+        keys = [tag.attrib["hotkey"] for tag in form.iter() if "hotkey" in tag.attrib]
         assert len(keys) == len(set(keys)) == len(Finding) + len(Certainty) + 1
         assert set(keys) <= set("0123456789abcdefghijklmnopqrstuvwxyz") - LABEL_STUDIOS_OWN
 

@@ -49,6 +49,7 @@ class TestTaskData:
             "image_id": "im1",
             "entry": 17,
             "arm": "unassisted",
+            "message": "",
             "overread": 1,
         }
 
