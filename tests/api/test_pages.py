@@ -1,5 +1,6 @@
 """The sign-in page, and where a reader starts."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,12 +12,12 @@ from backend import accounts
 from backend.api.app import create_app
 from backend.domain.findings import Finding
 from backend.domain.readings import Reading
-from backend.domain.worklists import EntryState
+from backend.domain.worklists import EntryKind, EntryState
 from backend.settings import Settings
 from backend.store.accounts import Account
 from backend.store.readings import Receipt
 from backend.store.unit_of_work import Store
-from tests.api.conftest import NOBODY_LISTENS, NOW, PASSWORD, Clock, csrf_of, sign_in
+from tests.api.conftest import NOBODY_LISTENS, NOW, PASSWORD, Clock, csrf_of, entry, sign_in
 
 
 def attempt(client: TestClient, email: str, password: str) -> int:
@@ -128,6 +129,24 @@ class TestWorklistPage:
         client.cookies.clear()
         sign_in(client, "r9")
         assert "another look" not in client.get("/worklist").text
+
+    def test_tells_how_many_cases_come_back(self, client: TestClient, filled: Store) -> None:
+        sign_in(client, "r8")
+        assert "Second looks" not in client.get("/worklist").text
+        first = Reading("a", "R8", (), NOW)
+        with filled.transaction() as unit:
+            unit.readings.add([first], Receipt(NOW))
+            kept = unit.readings.current("a", "R8")
+            assert kept is not None
+            again = replace(
+                entry("a", "R8", 9),
+                round=2,
+                kind=EntryKind.SECOND_LOOK,
+                reading_id=kept.reading.id,
+            )
+            unit.worklists.add([again], now=NOW)
+
+        assert "Second looks: 1." in client.get("/worklist").text
 
     def test_shows_the_keys_of_all_findings(self, client: TestClient) -> None:
         sign_in(client, "r8")

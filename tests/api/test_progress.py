@@ -1,12 +1,14 @@
 """What programs ask, and what a reader must not learn."""
 
+from dataclasses import replace
+
 import pytest
 from starlette.testclient import TestClient
 
 from backend.domain.boxes import Box
 from backend.domain.findings import Finding
 from backend.domain.models import ModelState, ModelVersion
-from backend.domain.readings import ReadBox, Reading
+from backend.domain.readings import ReadBox, Reading, ReadingKind
 from backend.domain.worklists import EntryState
 from backend.store.readings import Receipt
 from backend.store.unit_of_work import Store
@@ -103,6 +105,25 @@ class TestImage:
         assert (cluster["place"], cluster["alternatives"]) == (0, [])
         edges = [cluster[edge] for edge in ("x_min", "y_min", "x_max", "y_max")]
         assert edges == pytest.approx([1.0, 2.0, 9.0, 8.0])
+
+    @pytest.mark.usefixtures("read")
+    def test_shows_a_second_look_beside_the_reading(
+        self, client: TestClient, filled: Store
+    ) -> None:
+        with filled.transaction() as unit:
+            [first] = [one for one in unit.readings.valid(["a"]) if one.reader_id == "R8"]
+            kept = replace(first.boxes[0], id=None, own_box_id=first.boxes[0].id)
+            second = replace(first, round=2, kind=ReadingKind.SECOND_LOOK, boxes=(kept,))
+            unit.readings.add([second], Receipt(NOW))
+
+        told = client.get("/api/v1/images/a", headers=bearer("r8")).json()
+
+        assert [
+            (one["kind"], one["round"], [box["made_from"] for box in one["boxes"]])
+            for one in told["readings"]
+        ] == [("reading", 1, [None]), ("second-look", 2, ["reader"])]
+        status = client.get("/api/v1/status", headers=bearer("manager")).json()
+        assert status["readings"]["valid"] == 2
 
     @pytest.mark.usefixtures("read")
     def test_shows_a_reader_nothing_of_the_others(self, client: TestClient) -> None:

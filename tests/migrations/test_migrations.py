@@ -76,6 +76,37 @@ class TestPlaces:
         engine.dispose()
 
 
+class TestSecondLooks:
+    def test_are_no_readings_for_a_program_that_does_not_know_them(
+        self, database_url: str
+    ) -> None:
+        config = schema.alembic_config(database_url)
+        command.upgrade(config, "0006")
+        engine = open_engine(database_url)
+        with engine.begin() as connection:
+            for statement in YESTERDAY[:2]:
+                connection.execute(text(statement))
+            for number in (1, 2):  # as yesterday's program writes them
+                connection.execute(
+                    text(
+                        "INSERT INTO reading (id, image_id, reader_id, round, revision, "
+                        "is_current, state, no_finding, arm, read_at, received_at) VALUES "
+                        f"({number}, 'a', 'R1', {number}, 1, TRUE, 'valid', TRUE, 'unassisted', "
+                        "'2026-01-01 00:00:00', '2026-01-01 00:00:00')"
+                    )
+                )
+            kinds = connection.execute(text("SELECT DISTINCT kind FROM reading"))
+            assert kinds.scalars().all() == ["reading"]
+            connection.execute(text("UPDATE reading SET kind = 'second-look' WHERE id = 2"))
+
+        command.downgrade(config, "-1")
+
+        with engine.begin() as connection:
+            states = connection.execute(text("SELECT state FROM reading ORDER BY id"))
+            assert states.scalars().all() == ["valid", "withdrawn"]
+        engine.dispose()
+
+
 class TestAuditTrail:
     @pytest.mark.parametrize(
         "change", ["UPDATE audit_event SET actor = 'x'", "DELETE FROM audit_event"]

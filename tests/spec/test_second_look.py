@@ -23,15 +23,12 @@ from tests.spec.second_looks import CASES, Case, as_markdown
 
 
 def boxes_in(table: str) -> list[PredictedBox]:
-    return [
-        PredictedBox(Finding[name], Box(x, y, x + width, y + height), float(score))
-        for score, name, x, y, width, height in (
-            (score, name, *map(float, numbers))
-            for score, name, *numbers in (
-                part.split() for part in table.split(";") if part.strip()
-            )
-        )
-    ]
+    return [_box(*part.split()) for part in table.split(";") if part.strip()]
+
+
+def _box(score: str, name: str, *numbers: str) -> PredictedBox:
+    x, y, width, height = map(float, numbers)
+    return PredictedBox(Finding[name], Box(x, y, x + width, y + height), float(score))
 
 
 def marks_in(table: str) -> list[ReadBox]:

@@ -11,7 +11,7 @@ from backend.api.office import InOffice
 from backend.api.served_images import UnknownImageError
 from backend.domain.boxes import Box
 from backend.domain.consensus.clusters import Consensus
-from backend.domain.readings import Reading
+from backend.domain.readings import ReadBox, Reading
 
 router = APIRouter(prefix="/api/v1", tags=["images"])
 
@@ -43,10 +43,14 @@ class ReadMark(Marked):
         How sure the reader is.
     origin : str
         Accepted, adjusted or drawn.
+    made_from : str or None
+        Whose box was accepted or adjusted: the "model"'s, or in a second look the "reader"'s
+        own of the reading before; None when drawn.
     """
 
     certainty: str | None
     origin: str
+    made_from: str | None
 
 
 class ReadingAnswer(BaseModel):
@@ -223,10 +227,17 @@ def _reading(reading: Reading) -> ReadingAnswer:
                 **_edges(one.box),
                 certainty=one.certainty,
                 origin=one.origin,
+                made_from=_made_from(one),
             )
             for one in reading.boxes
         ],
     )
+
+
+def _made_from(box: ReadBox) -> str | None:
+    if box.own_box_id is not None:
+        return "reader"
+    return None if box.predicted_box_id is None else "model"
 
 
 def _consensus(consensus: Consensus) -> ConsensusAnswer:
