@@ -91,9 +91,10 @@ class TestSecondLooks:
                     text(
                         "INSERT INTO reading (id, image_id, reader_id, round, revision, "
                         "is_current, state, no_finding, arm, read_at, received_at) VALUES "
-                        f"({number}, 'a', 'R1', {number}, 1, TRUE, 'valid', TRUE, 'unassisted', "
+                        "(:number, 'a', 'R1', :number, 1, TRUE, 'valid', TRUE, 'unassisted', "
                         "'2026-01-01 00:00:00', '2026-01-01 00:00:00')"
-                    )
+                    ),
+                    {"number": number},
                 )
             kinds = connection.execute(text("SELECT DISTINCT kind FROM reading"))
             assert kinds.scalars().all() == ["reading"]
