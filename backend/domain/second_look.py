@@ -135,11 +135,8 @@ def strong_disagreements(
     if no prediction from a score of 0.1 on lies at the same place, or touches it enough under the
     same finding.
     """
-    news = [
-        box
-        for box in predicted
-        if box.score >= CONFIDENT_FROM and not _same_thing([box], shown).any()
-    ]
+    confident = [box for box in predicted if box.score >= CONFIDENT_FROM]
+    news = _without(confident, _same_thing(confident, shown))
     unmatched = _without(news, _same_thing(news, own))
     support = [*(box for box in predicted if box.score >= SUPPORT_FROM), *shown]
     unsupported = _without(own, _same_thing(own, support) | _same_place(own, support))
@@ -250,6 +247,8 @@ _Mark = TypeVar("_Mark", ReadBox, PredictedBox)
 
 def _same_thing(left: _Marks, right: _Marks) -> NDArray[np.bool_]:
     """Return for each left mark whether a right one of the same finding shares enough of it."""
+    if not left or not right:
+        return np.zeros(len(left), dtype=np.bool_)
     same_finding = np.equal.outer(
         [int(one.finding) for one in left], [int(one.finding) for one in right]
     )
@@ -257,6 +256,7 @@ def _same_thing(left: _Marks, right: _Marks) -> NDArray[np.bool_]:
 
 
 def _same_place(left: _Marks, right: _Marks) -> NDArray[np.bool_]:
+    """Return for each left mark whether any right one lies at its place."""
     return np.asarray((_ious(left, right) >= SAME_PLACE_IOU).any(axis=1))
 
 
