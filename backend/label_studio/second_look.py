@@ -14,8 +14,8 @@ from backend.label_studio.regions import SOURCE_TAG, Region
 
 _MODEL_LABEL = "Model"
 _HOW_TO = (
-    "Thick white boxes are the model's, the others yours. Delete what you do not agree with, "
-    "keep or correct the rest, and submit. Your first reading stays as it is."
+    "Thick white boxes are the model's, the others yours. Delete or correct what you disagree "
+    "with, then submit. Your first reading stays as it is."
 )
 
 

@@ -3,11 +3,12 @@
 import itertools
 from collections import Counter
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from backend.desk import queue_rules
 from backend.domain.boxes import Box
 from backend.domain.findings import Finding
 from backend.domain.predictions import PredictedBox, Prediction
@@ -15,7 +16,9 @@ from backend.domain.readings import Arm, Certainty, Origin, ReadBox, Reading, Re
 from backend.domain.second_look_changes import changes
 from backend.domain.worklists import EntryKind, EntryState, WorklistEntry
 from backend.label_studio import regions, second_look
+from backend.settings import Settings
 from backend.store.readings import KeptReading, Receipt
+from backend.store.second_looks import LostReadingError
 from backend.store.unit_of_work import Store
 from backend.workflow.assess_readers import assess_readers, readings_in_store
 from backend.workflow.count_second_looks import count_second_looks
@@ -202,6 +205,17 @@ class TestOfferSecondLooks:
         assert practice.offer(OFF) == []
         assert practice.entries() == []
 
+    @pytest.mark.parametrize(("said", "share"), [("false", 0.0), ("true", 0.1)])
+    def test_is_switched_by_the_setting(
+        self, monkeypatch: pytest.MonkeyPatch, said: str, share: float
+    ) -> None:
+        monkeypatch.setenv("OVERREAD_SECOND_LOOKS", said)
+
+        rules = queue_rules(Settings())
+
+        assert rules.second_look_share == share
+        assert rules.second_look_quiet == timedelta(minutes=10)
+
     def test_withdraws_what_waits_when_switched_off(self, practice: Practice) -> None:
         practice.read()
         practice.offer()
@@ -297,6 +311,13 @@ class TestOfferSecondLooks:
 
 
 class TestReceiveSecondLook:
+    def test_is_made_of_a_kept_reading(self, practice: Practice) -> None:
+        practice.ask()
+        with practice.store.snapshot() as unit:
+            [asked] = unit.worklists.all()
+            with pytest.raises(LostReadingError, match="second look at a kept reading"):
+                unit.second_looks.first_of(asked)
+
     @pytest.fixture
     def asked(self, practice: Practice) -> Practice:
         """One own box and one of the model's wait."""
