@@ -157,6 +157,7 @@ class TestSecondLookInTheBrowser:
 
         expect(page.get_by_text("sees a Consolidation (0.70)")).to_be_visible()
         click_model(page)
+        expect(page.get_by_text("Probable")).to_be_visible()
         page.screenshot(path=tmp_path / "selected.png")
         page.keyboard.press("8")
         page.wait_for_timeout(300)
