@@ -81,11 +81,14 @@ class Reading:
     model_version : str or None
         Whose pre-annotation was shown; None in the unassisted arm.
     lead_time_seconds : float or None, [s]
-        Time that the reader took; None when unknown.
+        Time that the image was open, idle time included (`reading_time` cuts it); None when
+        unknown.
     id : int or None
         Key in the store; None before it is saved.
     revision : int
         1 for the first submission; later changes count up and hide nothing.
+    note : str or None
+        What the reader wrote about the image, as `notes.clean_note` left it.
     """
 
     image_id: str
@@ -99,6 +102,7 @@ class Reading:
     lead_time_seconds: float | None = None
     id: int | None = None
     revision: int = 1
+    note: str | None = None
 
     @property
     def is_no_finding(self) -> bool:

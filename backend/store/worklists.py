@@ -7,7 +7,7 @@ from sqlalchemy import func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from backend.domain.readings import Arm
-from backend.domain.worklists import EntryKind, EntryState, WorklistEntry
+from backend.domain.worklists import EntryKind, EntryState, Skip, SkipReason, WorklistEntry
 from backend.store.tables import WorklistEntryRow
 
 
@@ -56,7 +56,11 @@ class Worklists:
             )
 
     def all(
-        self, *, reader_id: str | None = None, state: EntryState | None = None
+        self,
+        *,
+        reader_id: str | None = None,
+        state: EntryState | None = None,
+        image_id: str | None = None,
     ) -> list[WorklistEntry]:
         """Return entries.
 
@@ -66,6 +70,8 @@ class Worklists:
             Of whom; None for everybody.
         state : EntryState or None
             In which state; None for any.
+        image_id : str or None
+            Of which image; None for all.
 
         Returns
         -------
@@ -79,6 +85,8 @@ class Worklists:
             query = query.where(WorklistEntryRow.reader_id == reader_id)
         if state is not None:
             query = query.where(WorklistEntryRow.state == state)
+        if image_id is not None:
+            query = query.where(WorklistEntryRow.image_id == image_id)
         return [_entry(row) for row in self._session.scalars(query)]
 
     def get(self, entry_id: int) -> WorklistEntry | None:
@@ -234,6 +242,23 @@ class Worklists:
             .values(state=state, ended_at=ended_at)
         )
 
+    def set_skip(self, entry_id: int, skip: Skip | None) -> None:
+        """Remember why an entry was skipped, or that it is not any more.
+
+        Parameters
+        ----------
+        entry_id : int
+            Which.
+        skip : Skip or None
+            None when it is not skipped.
+        """
+        said = skip or Skip()
+        self._session.execute(
+            update(WorklistEntryRow)
+            .where(WorklistEntryRow.id == entry_id)
+            .values(skip_reason=said.reason, skip_note=said.note)
+        )
+
     def counts(self, reader_id: str | None = None) -> dict[EntryState, int]:
         """Return how many entries are in each state.
 
@@ -269,4 +294,12 @@ def _entry(row: WorklistEntryRow) -> WorklistEntry:
         state=EntryState(row.state),
         task_id=row.task_id,
         id=row.id,
+        skip=_skip(row),
     )
+
+
+def _skip(row: WorklistEntryRow) -> Skip | None:
+    if row.state != EntryState.SKIPPED:
+        return None
+    reason = None if row.skip_reason is None else SkipReason(row.skip_reason)
+    return Skip(reason, row.skip_note)

@@ -37,6 +37,7 @@ FORBIDDEN = [
     ("worklist_entry", "state = 'odd'", "state_known"),
     ("worklist_entry", "model_version = 'm1'", "unassisted_unshown"),
     ("worklist_entry", "rank = 0", "counts_from_one"),
+    ("worklist_entry", "skip_reason = 'odd'", "skip_reason_known"),
     ("reading", "arm = 'odd'", "arm_known"),
     ("reading", "state = 'odd', reason = 'x'", "state_known"),
     ("reading", "model_version = 'm1'", "unassisted_unshown"),
