@@ -190,7 +190,8 @@ def _said(result: Sequence[Region]) -> Skip:
         if item["from_name"] == UNREADABLE_TAG:
             reason = _skip_reason(item)
         elif item["from_name"] == NOTE_TAG:
-            note = notes.clean_note(" ".join(item["value"]["text"]))
+            text = item["value"]["text"]
+            note = notes.clean_note(text if isinstance(text, str) else " ".join(text))
     return Skip(reason, note)
 
 

@@ -89,13 +89,14 @@ def open_stream(
 def wait_until_done(product: Product, reader_id: str) -> dict[str, WorklistEntry]:
     """Wait until the webhooks have brought everything of a reader into the store."""
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
+    while True:
         with product.store.snapshot() as unit:
             entries = unit.worklists.all(reader_id=reader_id)
         if all(entry.state is not EntryState.OPEN for entry in entries):
             return {entry.image_id: entry for entry in entries}
+        if time.monotonic() > deadline:
+            pytest.fail(f"expected no open image of {reader_id} within a minute, got {entries}")
         time.sleep(0.3)
-    pytest.fail(f"expected no open image of {reader_id} within a minute, got {entries}")
 
 
 def traced(product: Product, image_id: str, reader_id: str) -> TracedReading:
