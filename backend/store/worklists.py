@@ -6,9 +6,9 @@ from datetime import datetime
 from sqlalchemy import func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from backend.domain.readings import Arm
-from backend.domain.worklists import EntryKind, EntryState, Skip, SkipReason, WorklistEntry
+from backend.domain.worklists import EntryState, Skip, WorklistEntry
 from backend.store.tables import WorklistEntryRow
+from backend.store.worklist_rows import worklist_entry
 
 
 class Worklists:
@@ -87,7 +87,7 @@ class Worklists:
             query = query.where(WorklistEntryRow.state == state)
         if image_id is not None:
             query = query.where(WorklistEntryRow.image_id == image_id)
-        return [_entry(row) for row in self._session.scalars(query)]
+        return [worklist_entry(row) for row in self._session.scalars(query)]
 
     def get(self, entry_id: int) -> WorklistEntry | None:
         """Return one entry.
@@ -103,7 +103,7 @@ class Worklists:
             None when there is none.
         """
         row = self._session.get(WorklistEntryRow, entry_id, populate_existing=True)
-        return None if row is None else _entry(row)
+        return None if row is None else worklist_entry(row)
 
     def last_rank(self) -> int:
         """Return the highest rank that was ever given.
@@ -160,7 +160,7 @@ class Worklists:
             )
             .order_by(WorklistEntryRow.rank)
         )
-        return [_entry(row) for row in self._session.scalars(query)]
+        return [worklist_entry(row) for row in self._session.scalars(query)]
 
     def task_updated_at(self, entry_id: int) -> datetime | None:
         """Return how new the newest known state of an entry's task is.
@@ -277,29 +277,3 @@ class Worklists:
             query = query.where(WorklistEntryRow.reader_id == reader_id)
         found = dict(self._session.execute(query).all())
         return {state: found.get(state.value, 0) for state in EntryState}
-
-
-def _entry(row: WorklistEntryRow) -> WorklistEntry:
-    return WorklistEntry(
-        image_id=row.image_id,
-        reader_id=row.reader_id,
-        rank=row.rank,
-        score=row.score,
-        channel=row.channel,
-        reason=row.reason,
-        arm=Arm(row.arm),
-        model_version=row.model_version,
-        round=row.round,
-        kind=EntryKind(row.kind),
-        state=EntryState(row.state),
-        task_id=row.task_id,
-        id=row.id,
-        skip=_skip(row),
-    )
-
-
-def _skip(row: WorklistEntryRow) -> Skip | None:
-    if row.state != EntryState.SKIPPED:
-        return None
-    reason = None if row.skip_reason is None else SkipReason(row.skip_reason)
-    return Skip(reason, row.skip_note)
