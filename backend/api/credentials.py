@@ -78,6 +78,22 @@ def at_least(role: Role) -> Callable[[Account], Account]:
     return check
 
 
+def own_id(account: Account) -> str:
+    """Return the reader whose own an account may see.
+
+    Parameters
+    ----------
+    account : Account
+        Who asks.
+
+    Returns
+    -------
+    str
+        The reader's pseudonym; empty, which is nobody's, for an account that reads nothing.
+    """
+    return account.reader_id or ""
+
+
 AnyAccount = Annotated[Account, Depends(at_least(Role.READER))]
 ManagerAccount = Annotated[Account, Depends(at_least(Role.MANAGER))]
 

@@ -10,6 +10,7 @@ from backend.opened import open_store
 from backend.settings import Settings
 from backend.terminal import Steps, console, now, print_json, print_table
 from backend.workflow.fill_worklists import fill_worklists
+from backend.workflow.list_skipped import list_skipped
 from backend.workflow.offer_second_looks import offer_second_looks
 from backend.workflow.show_queue import show_queue
 from backend.workflow.synchronise import synchronise
@@ -48,6 +49,21 @@ def show(*, as_json: AsJson = False) -> None:
             )
             for row in rows
         ],
+    )
+
+
+@app.command()
+def skipped(*, as_json: AsJson = False) -> None:
+    """Show the images that readers set aside, and why."""
+    with open_store().snapshot() as unit:
+        rows = list_skipped(unit)
+    if as_json:
+        print_json([asdict(row) for row in rows])
+        return
+    print_table(
+        "Set aside",
+        ("image", "reader", "cannot be read because", "note"),
+        [(row.image_id, row.reader, row.reason or "", row.note or "") for row in rows],
     )
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from backend.domain import reading_time
-from backend.domain.worklists import EntryKind, EntryState
+from backend.domain.worklists import EntryKind, EntryState, Skip, WorklistEntry
 from backend.store.readers import UnknownReaderError
 from backend.store.unit_of_work import UnitOfWork
 from backend.workflow.list_own_readings import OwnReading, list_own_readings
@@ -29,6 +29,25 @@ class SetAside:
 
 
 @dataclass(frozen=True, slots=True)
+class Skipped:
+    """An image that the reader skipped.
+
+    Attributes
+    ----------
+    image_id : str
+        The image.
+    why : str
+        What the reader said, reason and note.
+    url : str or None
+        Opens the task; None when it is not known.
+    """
+
+    image_id: str
+    why: str
+    url: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Landing:
     """Where a reader stands.
 
@@ -46,6 +65,8 @@ class Landing:
         Estimated from the reader's own pace.
     set_aside : tuple of SetAside
         Readings that need another look.
+    skipped : tuple of Skipped
+        What the reader could not read.
     """
 
     reader_id: str
@@ -56,6 +77,7 @@ class Landing:
     second_looks: int
     minutes_left: int
     set_aside: tuple[SetAside, ...]
+    skipped: tuple[Skipped, ...] = ()
 
     @property
     def total(self) -> int:
@@ -92,7 +114,7 @@ def landing_of(store: UnitOfWork, reader_id: str, label_studio_url: str) -> Land
         project_url = None
     counts = store.worklists.counts(reader_id)
     own = list_own_readings(store, reader_id)
-    lead_times = [one.kept.reading.lead_time_seconds for one in own]
+    lead_times = store.readings.lead_times(reader_id)
     return Landing(
         reader_id=reader_id,
         stream_url=None if project_url is None else f"{project_url}?labeling=1",
@@ -107,6 +129,10 @@ def landing_of(store: UnitOfWork, reader_id: str, label_studio_url: str) -> Land
         set_aside=tuple(
             _set_aside(one, project_url) for one in own if one.kept.receipt.state == "quarantined"
         ),
+        skipped=tuple(
+            _skipped(entry, project_url)
+            for entry in store.worklists.all(reader_id=reader_id, state=EntryState.SKIPPED)
+        ),
     )
 
 
@@ -115,6 +141,16 @@ def _set_aside(own: OwnReading, project_url: str | None) -> SetAside:
         image_id=own.entry.image_id,
         reason=own.kept.receipt.reason or "it could not be understood",
         url=_task_url(project_url, own.entry.task_id),
+    )
+
+
+def _skipped(entry: WorklistEntry, project_url: str | None) -> Skipped:
+    said = entry.skip or Skip()
+    parts = [part for part in (said.reason, said.note) if part]
+    return Skipped(
+        image_id=entry.image_id,
+        why=": ".join(parts) or "no reason given",
+        url=_task_url(project_url, entry.task_id),
     )
 
 

@@ -91,13 +91,16 @@ class Reading:
     model_version : str or None
         Whose pre-annotation was shown; None in the unassisted arm.
     lead_time_seconds : float or None, [s]
-        Time that the reader took; None when unknown.
+        Time that the image was open, idle time included (`reading_time` cuts it); None when
+        unknown.
     kind : ReadingKind
         A second look follows a reading and never replaces it.
     id : int or None
         Key in the store; None before it is saved.
     revision : int
         1 for the first submission; later changes count up and hide nothing.
+    note : str or None
+        What the reader wrote about the image, as `notes.clean_note` left it.
     """
 
     image_id: str
@@ -112,6 +115,7 @@ class Reading:
     kind: ReadingKind = ReadingKind.READING
     id: int | None = None
     revision: int = 1
+    note: str | None = None
 
     @property
     def is_no_finding(self) -> bool:

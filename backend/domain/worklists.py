@@ -24,6 +24,31 @@ class EntryKind(StrEnum):
     GOLD = "gold"
 
 
+class SkipReason(StrEnum):
+    """Why an image cannot be read, as the reading form says it."""
+
+    NOT_A_FRONTAL_CHEST = "not a frontal chest"
+    CUT_OFF_OR_TURNED = "cut off or turned"
+    TOO_POOR_TO_JUDGE = "too poor to judge"
+    OTHER = "other, see note"
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """What a reader said when skipping an image.
+
+    Attributes
+    ----------
+    reason : SkipReason or None
+        None when none was chosen.
+    note : str or None
+        In the reader's own words, as `notes.clean_note` left it.
+    """
+
+    reason: SkipReason | None = None
+    note: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class WorklistEntry:
     """One image on one reader's worklist.
@@ -57,6 +82,8 @@ class WorklistEntry:
         Task in Label Studio; None until it is pushed.
     id : int or None
         Key in the store; None before it is saved.
+    skip : Skip or None
+        Why it was skipped; None unless it is.
     """
 
     image_id: str
@@ -73,6 +100,7 @@ class WorklistEntry:
     reading_id: int | None = None
     task_id: int | None = None
     id: int | None = None
+    skip: Skip | None = None
 
     @property
     def key(self) -> int:

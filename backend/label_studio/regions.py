@@ -12,6 +12,7 @@ from backend.domain.boxes import Box
 from backend.domain.findings import NO_FINDING_NAME, Finding
 from backend.domain.predictions import PredictedBox
 from backend.domain.readings import Certainty
+from backend.domain.worklists import SkipReason
 
 Region = dict[str, Any]
 """One item of Label Studio's ``result`` list, as JSON."""
@@ -20,6 +21,8 @@ IMAGE_TAG = "image"
 FINDING_TAG = "finding"
 CERTAINTY_TAG = "certainty"
 STUDY_TAG = "study"
+UNREADABLE_TAG = "unreadable"
+NOTE_TAG = "note"
 SOURCE_TAG = "source"
 """Whose box it is, in a second look; says nothing about the image."""
 
@@ -143,6 +146,55 @@ def no_finding_item(key: str = "no-finding") -> Region:
         "to_name": IMAGE_TAG,
         "type": "choices",
         "value": value,
+    }
+
+
+def unreadable_item(reason: SkipReason, key: str = "unreadable") -> Region:
+    """Return the item that says why an image cannot be read.
+
+    Parameters
+    ----------
+    reason : SkipReason
+        Why.
+    key : str
+        Its id within the result.
+
+    Returns
+    -------
+    dict
+        One item of a result.
+    """
+    value = {"choices": [reason.value.capitalize()]}
+    return {
+        "id": key,
+        "from_name": UNREADABLE_TAG,
+        "to_name": IMAGE_TAG,
+        "type": "choices",
+        "value": value,
+    }
+
+
+def note_item(text: str, key: str = "note") -> Region:
+    """Return the item that holds a reader's note.
+
+    Parameters
+    ----------
+    text : str
+        What was written.
+    key : str
+        Its id within the result.
+
+    Returns
+    -------
+    dict
+        One item of a result.
+    """
+    return {
+        "id": key,
+        "from_name": NOTE_TAG,
+        "to_name": IMAGE_TAG,
+        "type": "textarea",
+        "value": {"text": [text]},
     }
 
 

@@ -8,15 +8,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from backend.domain import boxes as box_rules
+from backend.domain import notes
 from backend.domain.boxes import Box
 from backend.domain.findings import NO_FINDING_NAME, Finding, UnknownFindingError
 from backend.domain.predictions import PredictedBox
 from backend.domain.readings import Certainty, Origin, ReadBox
-from backend.label_studio.regions import CERTAINTY_TAG, FINDING_TAG, SOURCE_TAG, STUDY_TAG, Region
+from backend.domain.worklists import Skip, SkipReason
+from backend.label_studio.regions import (
+    CERTAINTY_TAG,
+    FINDING_TAG,
+    NOTE_TAG,
+    SOURCE_TAG,
+    STUDY_TAG,
+    UNREADABLE_TAG,
+    Region,
+)
 
 _SAME_PLACE_IOU = 0.999
 _OVERHANG_SHARE = 0.01  # of a side; what drawing at the very edge can add
 _TURN_DEGREES = 1e-6
+_UNTOUCHED = "prediction"
+_CONTROLS = (FINDING_TAG, CERTAINTY_TAG, STUDY_TAG, UNREADABLE_TAG, NOTE_TAG)
 
 
 class UnusableResultError(ValueError):
@@ -51,15 +63,20 @@ class ReadResult:
         Shown boxes that the reader removed.
     says_no_finding : bool
         Whether "No finding" is ticked.
+    skip : Skip
+        Why the image cannot be read, if the reader says so, and the note.
     """
 
     boxes: tuple[ReadBox, ...]
     deleted: tuple[ReadBox, ...]
     says_no_finding: bool
+    skip: Skip
 
     @property
     def contradiction(self) -> str | None:
-        """Why the reader must mend it: "No finding" beside boxes, or neither; None when fine."""
+        """Why the reader must mend it: two answers that exclude each other, or none at all."""
+        if self.skip.reason is not None:
+            return f'"Cannot be read: {self.skip.reason}" is chosen beside another answer'
         if self.says_no_finding and self.boxes:
             return f'"{NO_FINDING_NAME}" is ticked beside {len(self.boxes)} box(es)'
         if not self.says_no_finding and not self.boxes:
@@ -110,8 +127,9 @@ def boxes_from_result(
                 _keep_once(regions, item)
             elif item["from_name"] == CERTAINTY_TAG:
                 certainties[item["id"]] = _certainty(item)
-            elif item["from_name"] != SOURCE_TAG:
+            elif item["from_name"] not in {SOURCE_TAG, UNREADABLE_TAG, NOTE_TAG}:
                 says_no_finding = _ticks_no_finding(item)
+        said = _said(result)
         read = {key: _box(item, width_px, height_px) for key, item in regions.items()}
     except (KeyError, TypeError, IndexError, AttributeError) as error:
         raise MalformedRegionError(f"a part of a region is missing or odd: {error!r}") from error
@@ -128,7 +146,69 @@ def boxes_from_result(
             if key not in regions
         ),
         says_no_finding=says_no_finding,
+        skip=said,
     )
+
+
+def skip_from_result(result: Sequence[Region]) -> Skip:
+    """Return why an image was skipped; what else a skipped annotation holds is not looked at.
+
+    Parameters
+    ----------
+    result : sequence of dict
+        The annotation's items: also the suggested boxes, which the reader did not judge.
+
+    Returns
+    -------
+    Skip
+        Empty where nothing was said, or nothing that can be understood.
+    """
+    try:
+        return _said(result)
+    except (KeyError, TypeError, IndexError, AttributeError, UnknownLabelError):
+        return Skip()
+
+
+def is_called_unreadable(result: Sequence[Region]) -> bool:
+    """Return whether a submitted result says nothing but that the image cannot be read.
+
+    Parameters
+    ----------
+    result : sequence of dict
+        The annotation's items.
+
+    Returns
+    -------
+    bool
+        True also beside suggested boxes that nobody touched; False beside any other answer, which
+        contradicts it.
+    """
+    return skip_from_result(result).reason is not None and not any(map(_is_answer, result))
+
+
+def _said(result: Sequence[Region]) -> Skip:
+    reason, note = None, None
+    for item in result:
+        if item["from_name"] == UNREADABLE_TAG:
+            reason = _skip_reason(item)
+        elif item["from_name"] == NOTE_TAG:
+            text = item["value"]["text"]
+            note = notes.clean_note(text if isinstance(text, str) else " ".join(text))
+    return Skip(reason, note)
+
+
+def _is_answer(item: Region) -> bool:
+    if item["from_name"] == FINDING_TAG:
+        return item.get("origin") != _UNTOUCHED
+    return item["from_name"] not in {UNREADABLE_TAG, NOTE_TAG}
+
+
+def _skip_reason(item: Region) -> SkipReason:
+    choice = item["value"]["choices"][0]
+    try:
+        return SkipReason(choice.casefold())
+    except ValueError as error:
+        raise UnknownLabelError(f"{choice!r} is no reason of the reading form") from error
 
 
 def _keep_once(regions: dict[str, Region], item: Region) -> None:
@@ -148,7 +228,7 @@ def _certainty(item: Region) -> Certainty:
 def _ticks_no_finding(item: Region) -> bool:
     if item["from_name"] != STUDY_TAG or item["value"]["choices"] != [NO_FINDING_NAME]:
         raise UnknownLabelError(
-            f"expected a {FINDING_TAG}, {CERTAINTY_TAG} or {STUDY_TAG} item of the reading form, "
+            f"expected an item of the reading form ({', '.join(_CONTROLS)}), "
             f"got {item['from_name']!r} with {item['value']!r}"
         )
     return True

@@ -91,6 +91,7 @@ def reading_columns(reading: Reading, receipt: Receipt) -> dict[str, object]:
         "submitted": None if receipt.submitted is None else list(receipt.submitted),
         "read_at": reading.read_at,
         "received_at": receipt.received_at,
+        "note": reading.note,
     }
 
 
@@ -176,6 +177,7 @@ def kept_reading(row: Row[Any], boxes: Sequence[Row[Any]]) -> KeptReading:
             kind=ReadingKind(row.kind),
             id=row.id,
             revision=row.revision,
+            note=row.note,
         ),
         receipt=Receipt(
             received_at=row.received_at,

@@ -111,25 +111,54 @@ class Readings:
         )
         return next(iter(self._load(query)), None)
 
-    def revisions(self, image_id: str, reader_id: str) -> list[KeptReading]:
-        """Return every revision of one reader's readings of an image.
+    def revisions(self, image_id: str, reader_id: str | None = None) -> list[KeptReading]:
+        """Return every revision of the readings of an image, valid or not.
 
         Parameters
         ----------
-        image_id, reader_id : str
-            Which image, read by whom.
+        image_id : str
+            Which image.
+        reader_id : str or None
+            Read by whom; None for everybody.
 
         Returns
         -------
         list of KeptReading
-            Oldest first.
+            By reader and round, oldest first.
         """
         query = (
             select(ReadingRow)
-            .where(ReadingRow.image_id == image_id, ReadingRow.reader_id == reader_id)
-            .order_by(ReadingRow.round, ReadingRow.revision)
+            .where(ReadingRow.image_id == image_id)
+            .order_by(ReadingRow.reader_id, ReadingRow.round, ReadingRow.revision)
         )
+        if reader_id is not None:
+            query = query.where(ReadingRow.reader_id == reader_id)
         return self._load(query)
+
+    def lead_times(self, reader_id: str) -> list[float]:
+        """Return how long a reader had images open, as far as it is known.
+
+        Parameters
+        ----------
+        reader_id : str
+            The reader.
+
+        Returns
+        -------
+        list of float, [s]
+            Of the readings that stand, oldest first, idle time included.
+        """
+        query = (
+            select(ReadingRow.lead_time_seconds)
+            .where(
+                ReadingRow.reader_id == reader_id,
+                ReadingRow.is_current,
+                ReadingRow.state != "withdrawn",
+                ReadingRow.lead_time_seconds.is_not(None),
+            )
+            .order_by(ReadingRow.read_at, ReadingRow.id)
+        )
+        return [float(seconds) for seconds in self._session.scalars(query) if seconds is not None]
 
     def valid(self, image_ids: Iterable[str] | None = None) -> list[Reading]:
         """Return what stands: current, not quarantined, not withdrawn; second looks as well.

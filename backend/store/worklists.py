@@ -6,9 +6,9 @@ from datetime import datetime
 from sqlalchemy import func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from backend.domain.readings import Arm
-from backend.domain.worklists import EntryKind, EntryState, WorklistEntry
+from backend.domain.worklists import EntryState, Skip, WorklistEntry
 from backend.store.tables import WorklistEntryRow
+from backend.store.worklist_rows import worklist_entry
 
 
 class Worklists:
@@ -57,7 +57,11 @@ class Worklists:
             )
 
     def all(
-        self, *, reader_id: str | None = None, state: EntryState | None = None
+        self,
+        *,
+        reader_id: str | None = None,
+        state: EntryState | None = None,
+        image_id: str | None = None,
     ) -> list[WorklistEntry]:
         """Return entries.
 
@@ -67,6 +71,8 @@ class Worklists:
             Of whom; None for everybody.
         state : EntryState or None
             In which state; None for any.
+        image_id : str or None
+            Of which image; None for all.
 
         Returns
         -------
@@ -80,7 +86,9 @@ class Worklists:
             query = query.where(WorklistEntryRow.reader_id == reader_id)
         if state is not None:
             query = query.where(WorklistEntryRow.state == state)
-        return [_entry(row) for row in self._session.scalars(query)]
+        if image_id is not None:
+            query = query.where(WorklistEntryRow.image_id == image_id)
+        return [worklist_entry(row) for row in self._session.scalars(query)]
 
     def get(self, entry_id: int) -> WorklistEntry | None:
         """Return one entry.
@@ -96,7 +104,7 @@ class Worklists:
             None when there is none.
         """
         row = self._session.get(WorklistEntryRow, entry_id, populate_existing=True)
-        return None if row is None else _entry(row)
+        return None if row is None else worklist_entry(row)
 
     def last_rank(self) -> int:
         """Return the highest rank that was ever given.
@@ -153,7 +161,7 @@ class Worklists:
             )
             .order_by(WorklistEntryRow.rank)
         )
-        return [_entry(row) for row in self._session.scalars(query)]
+        return [worklist_entry(row) for row in self._session.scalars(query)]
 
     def task_updated_at(self, entry_id: int) -> datetime | None:
         """Return how new the newest known state of an entry's task is.
@@ -235,6 +243,23 @@ class Worklists:
             .values(state=state, ended_at=ended_at)
         )
 
+    def set_skip(self, entry_id: int, skip: Skip | None) -> None:
+        """Remember why an entry was skipped, or that it is not any more.
+
+        Parameters
+        ----------
+        entry_id : int
+            Which.
+        skip : Skip or None
+            None when it is not skipped.
+        """
+        said = skip or Skip()
+        self._session.execute(
+            update(WorklistEntryRow)
+            .where(WorklistEntryRow.id == entry_id)
+            .values(skip_reason=said.reason, skip_note=said.note)
+        )
+
     def counts(self, reader_id: str | None = None) -> dict[EntryState, int]:
         """Return how many entries are in each state.
 
@@ -253,22 +278,3 @@ class Worklists:
             query = query.where(WorklistEntryRow.reader_id == reader_id)
         found = dict(self._session.execute(query).all())
         return {state: found.get(state.value, 0) for state in EntryState}
-
-
-def _entry(row: WorklistEntryRow) -> WorklistEntry:
-    return WorklistEntry(
-        image_id=row.image_id,
-        reader_id=row.reader_id,
-        rank=row.rank,
-        score=row.score,
-        channel=row.channel,
-        reason=row.reason,
-        arm=Arm(row.arm),
-        model_version=row.model_version,
-        round=row.round,
-        kind=EntryKind(row.kind),
-        state=EntryState(row.state),
-        reading_id=row.reading_id,
-        task_id=row.task_id,
-        id=row.id,
-    )

@@ -8,7 +8,7 @@ from enum import StrEnum
 from backend.domain.images import Image
 from backend.domain.predictions import PredictedBox
 from backend.domain.readings import ReadBox, Reading
-from backend.domain.worklists import EntryKind, EntryState, WorklistEntry
+from backend.domain.worklists import EntryKind, EntryState, Skip, WorklistEntry
 from backend.label_studio import regions, results
 from backend.label_studio.tasks import AnnotationState, TaskState
 from backend.store.readings import KeptReading, Receipt
@@ -61,7 +61,7 @@ def receive_reading(
         return Received.FOREIGN
     current = store.readings.current(entry.image_id, reader_id, entry.round)
     seen_until = store.worklists.task_updated_at(entry.key)
-    standing = [item for item in task.annotations if not item.was_cancelled]
+    standing = [item for item in task.annotations if not _is_skip(item)]
     newest = max(standing, key=lambda item: (item.updated_at, item.id), default=None)
 
     if _is_outdated(task, entry, seen_until, newest, current):
@@ -74,6 +74,7 @@ def receive_reading(
         return _without_annotation(store, task, entry, current, now)
     if entry.state is not EntryState.READ:
         store.worklists.set_state(entry.key, EntryState.READ, now=now)
+        store.worklists.set_skip(entry.key, None)
     if _is_known(current, newest):
         return Received.UNCHANGED
     reading, receipt = _read(store, entry, image, newest, now)
@@ -82,6 +83,11 @@ def receive_reading(
     if receipt.state == "quarantined":
         return Received.QUARANTINED
     return Received.NEW if revision == 1 else Received.REVISED
+
+
+def _is_skip(annotation: AnnotationState) -> bool:
+    # By the button, or by submitting nothing but the reason.
+    return annotation.was_cancelled or results.is_called_unreadable(annotation.result)
 
 
 def _is_ours(task: TaskState, entry: WorklistEntry, reader_id: str) -> bool:
@@ -138,6 +144,8 @@ def _without_annotation(
     state = EntryState.SKIPPED if task.annotations else EntryState.OPEN
     if entry.state not in {state, EntryState.WITHDRAWN}:
         store.worklists.set_state(entry.key, state, now=now)
+    skip = _skip_of(task)
+    store.worklists.set_skip(entry.key, skip)
     if current is not None and _stands(current):
         verb = "skipped the image afterwards" if task.annotations else "deleted the annotation"
         receipt = replace(
@@ -151,8 +159,15 @@ def _without_annotation(
         return Received.WITHDRAWN
     if entry.state in {state, EntryState.WITHDRAWN}:
         return Received.UNCHANGED
-    _note(store, entry, "skip" if task.annotations else "reopen", now, None)
+    _note(
+        store, entry, "skip" if task.annotations else "reopen", now, skip.reason if skip else None
+    )
     return Received.SKIPPED if task.annotations else Received.REOPENED
+
+
+def _skip_of(task: TaskState) -> Skip | None:
+    newest = max(task.annotations, key=lambda item: (item.updated_at, item.id), default=None)
+    return None if newest is None else results.skip_from_result(newest.result)
 
 
 def _read(
@@ -186,7 +201,7 @@ def _read(
         return reading, replace(
             receipt, state="quarantined", reason=str(error), submitted=annotation.result
         )
-    reading = replace(reading, boxes=result.boxes, deleted=result.deleted)
+    reading = replace(reading, boxes=result.boxes, deleted=result.deleted, note=result.skip.note)
     if result.contradiction:
         receipt = replace(receipt, state="quarantined", reason=result.contradiction)
     return reading, receipt

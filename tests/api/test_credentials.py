@@ -16,7 +16,13 @@ OPEN = {"/health", "/", "/sign-in", "/static"}
 """The sign-in page, its form and its style are there for those who have no session yet."""
 
 LEADS_TO_SIGN_IN = {"/worklist", "/sign-out"}
-READERS_MAY = {"/ready", "/api/v1/worklist", "/api/v1/images/{image_id}", "/api/v1/openapi.json"}
+READERS_MAY = {
+    "/ready",
+    "/api/v1/worklist",
+    "/api/v1/images/{image_id}",
+    "/api/v1/images/{image_id}/history",
+    "/api/v1/openapi.json",
+}
 
 
 FORGED_COOKIE = {"Cookie": "overread_session=x"}
@@ -51,6 +57,7 @@ class TestEveryRoute:
             "/images/{image_id}.png",
             "/api/v1/status",
             "/api/v1/queue",
+            "/api/v1/skipped",
             "/api/v1/models",
             "/api/v1/releases",
             "/api/v1/sync",

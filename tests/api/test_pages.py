@@ -12,7 +12,7 @@ from backend import accounts
 from backend.api.app import create_app
 from backend.domain.findings import Finding
 from backend.domain.readings import Reading
-from backend.domain.worklists import EntryKind, EntryState
+from backend.domain.worklists import EntryKind, EntryState, Skip, SkipReason
 from backend.settings import Settings
 from backend.store.accounts import Account
 from backend.store.readings import Receipt
@@ -147,6 +147,23 @@ class TestWorklistPage:
             unit.worklists.add([again], now=NOW)
 
         assert "Second looks: 1." in client.get("/worklist").text
+
+    def test_tells_what_was_skipped_and_why(self, client: TestClient, filled: Store) -> None:
+        with filled.transaction() as unit:
+            first, second, _ = unit.worklists.all(reader_id="R8")
+            for one, skip in ((first, Skip(SkipReason.OTHER, "<b>cut</b>")), (second, Skip())):
+                unit.worklists.set_state(one.key, EntryState.SKIPPED, now=NOW)
+                unit.worklists.set_skip(one.key, skip)
+        sign_in(client, "r8")
+        page = client.get("/worklist").text
+        assert "You skipped 2 images" in page
+        assert "other, see note: &lt;b&gt;cut&lt;/b&gt;" in page
+        assert "no reason given" in page
+        assert f"{NOBODY_LISTENS}/projects/31/data?task={first.task_id}" in page
+
+        client.cookies.clear()
+        sign_in(client, "r9")
+        assert "You skipped" not in client.get("/worklist").text
 
     def test_shows_the_keys_of_all_findings(self, client: TestClient) -> None:
         sign_in(client, "r8")

@@ -8,8 +8,9 @@ from starlette.testclient import TestClient
 from backend.domain.boxes import Box
 from backend.domain.findings import Finding
 from backend.domain.models import ModelState, ModelVersion
-from backend.domain.readings import ReadBox, Reading, ReadingKind
-from backend.domain.worklists import EntryState
+from backend.domain.predictions import PredictedBox, Prediction
+from backend.domain.readings import Arm, Origin, ReadBox, Reading, ReadingKind
+from backend.domain.worklists import EntryState, Skip, SkipReason
 from backend.store.readings import Receipt
 from backend.store.unit_of_work import Store
 from backend.workflow.reach_consensus import reach_consensus
@@ -142,6 +143,84 @@ class TestImage:
         answer = client.get(f"/api/v1/images/{image_id}", headers=bearer("r8"))
         assert answer.status_code == 404
         assert answer.json()["detail"] == "there is no such image, or you have not read it"
+
+
+@pytest.fixture
+def assisted(filled: Store) -> Store:
+    """Let R8 revise image a, where the model had suggested a nodule, and R9 skip it."""
+    with filled.transaction() as unit:
+        unit.models.add(ModelVersion("m1", ModelState.CHAMPION, "/w", "0" * 64, NOW))
+        suggested = PredictedBox(Finding.NODULE_MASS, BOX.box, score=0.75)
+        unit.predictions.add([Prediction("a", "m1", (suggested, suggested))], now=NOW)
+        first, second = unit.predictions.of_model("m1", ["a"])["a"].boxes
+        moved = ReadBox(Finding.ILD, Box(3.0, 2.0, 11.0, 8.0), None, Origin.ADJUSTED, first.id)
+        deleted = ReadBox(Finding.NODULE_MASS, BOX.box, None, Origin.DELETED, second.id)
+        for revision in range(2):
+            unit.readings.revise(
+                Reading(
+                    "a", "R8", (moved,), NOW, (deleted,), arm=Arm.ASSISTED, model_version="m1",
+                    lead_time_seconds=3600.0, note=f"note {revision + 1}",
+                ),
+                Receipt(NOW, annotation_id=7, annotation_updated_at=NOW),
+            )  # fmt: skip
+        skipped = unit.worklists.all(reader_id="R9", image_id="a")[0]
+        unit.worklists.set_state(skipped.key, EntryState.SKIPPED, now=NOW)
+        unit.worklists.set_skip(skipped.key, Skip(SkipReason.OTHER, "two patients"))
+    return filled
+
+
+class TestProvenance:
+    @pytest.mark.usefixtures("assisted")
+    def test_is_told_box_by_box(self, client: TestClient) -> None:
+        told = client.get("/api/v1/images/a", headers=bearer("manager")).json()
+        (reading,) = told["readings"]
+        assert (reading["revision"], reading["note"]) == (2, "note 2")
+        assert (reading["lead_time_seconds"], reading["active_seconds"]) == (3600.0, 180.0)
+        (box,) = reading["boxes"]
+        assert (box["origin"], box["shown_score"]) == ("adjusted", 0.75)
+        assert box["adjustment"] == {
+            "iou": pytest.approx(0.6),
+            "shift_px": 2.0,
+            "shift_x_px": 2.0,
+            "shift_y_px": 0.0,
+            "width_change_px": 0.0,
+            "height_change_px": 0.0,
+            "shown_finding": "Nodule/Mass",
+            "is_relabelled": True,
+        }
+        (deleted,) = reading["deleted"]
+        assert (deleted["origin"], deleted["finding"]) == ("deleted", "Nodule/Mass")
+
+    @pytest.mark.usefixtures("assisted")
+    def test_keeps_every_revision(self, client: TestClient) -> None:
+        for name in ("manager", "r8"):
+            told = client.get("/api/v1/images/a/history", headers=bearer(name)).json()
+            assert [(one["revision"], one["note"]) for one in told] == [
+                (1, "note 1"),
+                (2, "note 2"),
+            ]
+
+    @pytest.mark.usefixtures("assisted")
+    def test_is_none_of_another_readers_business(self, client: TestClient) -> None:
+        for path in ("/api/v1/images/a", "/api/v1/images/a/history"):
+            answer = client.get(path, headers=bearer("r9"))
+            assert answer.status_code == 404
+            assert "note 2" not in answer.text
+
+
+class TestSkipped:
+    @pytest.mark.usefixtures("assisted")
+    def test_tells_the_manager_who_could_not_read_what_and_why(self, client: TestClient) -> None:
+        wanted = {
+            "image_id": "a",
+            "reader": "R9",
+            "reason": "other, see note",
+            "note": "two patients",
+        }
+        assert client.get("/api/v1/skipped", headers=bearer("manager")).json() == [wanted]
+        told = client.get("/api/v1/images/a", headers=bearer("manager")).json()
+        assert told["skipped"] == [wanted]
+        assert client.get("/api/v1/images/a", headers=bearer("r8")).json()["skipped"] == []
 
 
 class TestOperations:

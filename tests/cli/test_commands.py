@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from backend.domain.predictions import Prediction
+from backend.domain.worklists import EntryState, Skip, SkipReason
 from backend.settings import Settings
 from backend.store.unit_of_work import Store
 from backend.workflow.fill_worklists import QueueRules, fill_worklists
@@ -146,6 +147,40 @@ class TestQueue:
         assert served("queue", "show", "--json").json == shown
         assert [(one["rank"], one["readers"]) for one in shown] == [(1, ["R3"]), (2, ["R3"])]
         assert set(shown[0]) == {"rank", "image_id", "score", "channel", "reason", "readers"}
+
+    def test_says_what_was_set_aside_and_why(self, served: CommandLine) -> None:
+        assert served("queue", "skipped", "--json").json == []
+        with Store(Settings(data_dir=served.data_dir).sqlalchemy_url).transaction() as unit:
+            entry = unit.worklists.all(reader_id="R3")[0]
+            unit.worklists.set_state(entry.key, EntryState.SKIPPED, now=NOW)
+            unit.worklists.set_skip(entry.key, Skip(SkipReason.OTHER, "two patients"))
+
+        (told,) = served("queue", "skipped", "--json").json
+        assert told == {
+            "image_id": entry.image_id,
+            "reader": "R3",
+            "reason": "other, see note",
+            "note": "two patients",
+        }
+        assert "two patients" in served("queue", "skipped").output
+
+
+class TestReaderHistory:
+    def test_shows_every_revision_with_its_boxes(self, filled: CommandLine) -> None:
+        told = filled("readers", "history", "i1", "--json").json
+        assert [(one["reader"], one["revision"]) for one in told["revisions"]] == [
+            ("R1", 1), ("R2", 1),
+        ]  # fmt: skip
+        (box,) = told["revisions"][0]["boxes"]
+        assert (box["finding"], box["origin"], box["adjustment"]) == (
+            "Cardiomegaly",
+            "drawn",
+            None,
+        )
+        assert told["skipped"] == []
+        assert "1 drawn" in filled("readers", "history", "i1").output
+        assert "No finding" in filled("readers", "history", "i0").output
+        assert "nobody has read" in filled("readers", "history", "i9").told
 
 
 class TestDoctor:

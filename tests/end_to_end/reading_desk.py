@@ -3,6 +3,7 @@
 from playwright.sync_api import Locator, Page, Response, expect
 
 SUBMIT = "bottombar-submit-button"
+SKIP = "bottombar-skip-button"
 _IMAGE = 'img[src^="blob:"]'
 
 
@@ -40,12 +41,60 @@ def draw_box(
     page.wait_for_timeout(300)
 
 
+def select_box(page: Page, x: float, y: float) -> None:
+    """Click a box at a place inside it; in shares of the image."""
+    page.mouse.click(*_at(page, x, y))
+    page.wait_for_timeout(300)
+
+
+def move_box(page: Page, x: float, y: float, by_x: float, by_y: float) -> None:
+    """Drag a box by a place inside it; in shares of the image."""
+    start, end = _at(page, x, y), _at(page, x + by_x, y + by_y)
+    page.mouse.move(*start)
+    page.mouse.down()
+    page.mouse.move((start[0] + end[0]) / 2, (start[1] + end[1]) / 2, steps=5)
+    page.mouse.move(*end, steps=5)
+    page.mouse.up()
+    page.wait_for_timeout(300)
+
+
+def write_note(page: Page, text: str, *, confirm: bool) -> None:
+    """Write into the note; Enter makes it part of the answer at once, submitting does so too."""
+    page.get_by_test_id("textarea-input").fill(text)
+    if confirm:
+        page.keyboard.press("Enter")
+        page.wait_for_timeout(300)
+
+
+def name_and_select_boxes(page: Page) -> None:
+    """Switch on what the landing page advises, once in a browser."""
+    page.get_by_test_id("bottombar-settings-button").click()
+    for setting in ("Show region labels", "Select region after creating it"):
+        page.get_by_text(setting, exact=True).click()
+    page.keyboard.press("Escape")
+    page.wait_for_timeout(300)
+
+
 def submit(page: Page) -> None:
     """Press Submit and wait until Label Studio has kept the annotation."""
+    _send(page, SUBMIT)
 
+
+def skip(page: Page) -> None:
+    """Press Skip and wait until Label Studio has kept that."""
+    _send(page, SKIP)
+
+
+def _send(page: Page, button: str) -> None:
     def is_saved(response: Response) -> bool:
         return "/annotations" in response.url and response.request.method == "POST"
 
     with page.expect_response(is_saved) as saved:
-        page.get_by_test_id(SUBMIT).click()
+        page.get_by_test_id(button).click()
     assert saved.value.status == 201, saved.value.text()
+
+
+def _at(page: Page, x: float, y: float) -> tuple[float, float]:
+    area = shown_image(page).bounding_box()
+    assert area is not None
+    return area["x"] + area["width"] * x, area["y"] + area["height"] * y

@@ -128,7 +128,7 @@ class TestSecondLookInTheBrowser:
         page.goto(stream)
         for _ in MISSED:
             expect(page.get_by_text("Second look.")).to_have_count(0)
-            reading_desk.draw_box(page, "4", 0.39, 0.50, 0.74, 0.78)
+            reading_desk.draw_box(page, "1", 0.39, 0.50, 0.74, 0.78)
             reading_desk.submit(page)
         first = wait_for(product, of_kind(ReadingKind.READING), len(MISSED))
         before = blind(product)
@@ -159,7 +159,7 @@ class TestSecondLookInTheBrowser:
         click_model(page)
         expect(page.get_by_text("Probable")).to_be_visible()
         page.screenshot(path=tmp_path / "selected.png")
-        page.keyboard.press("8")
+        page.keyboard.press("5")
         page.wait_for_timeout(300)
         page.keyboard.press("s")
         page.wait_for_timeout(300)

@@ -18,6 +18,16 @@ YESTERDAY = (
     "INSERT INTO cluster VALUES (1, 1, 0.5, 0.5, 'majority', 3, 0, 0, 9, 9)",
     "INSERT INTO adjudication VALUES (1, 1, 'R1', 'accept', NULL, '2026-01-01 00:00:00')",
 )
+READ_YESTERDAY = """
+INSERT INTO reading (id, image_id, reader_id, round, revision, is_current, state, no_finding, arm,
+read_at, received_at) VALUES (1, 'a', 'R1', 1, 1, TRUE, 'valid', TRUE, 'unassisted',
+'2026-01-01 00:00:00', '2026-01-01 00:00:00')
+"""
+SKIPPED_YESTERDAY = """
+INSERT INTO worklist_entry (id, image_id, reader_id, round, rank, score, channel, reason, arm,
+kind, state, created_at) VALUES (1, 'a', 'R1', 1, 1, 0.5, 'random', 'drawn', 'unassisted',
+'reading', 'skipped', '2026-01-01 00:00:00')
+"""
 
 
 def tables_in(url: str) -> set[str]:
@@ -105,6 +115,26 @@ class TestSecondLooks:
         with engine.begin() as connection:
             states = connection.execute(text("SELECT state FROM reading ORDER BY id"))
             assert states.scalars().all() == ["valid", "withdrawn"]
+        engine.dispose()
+
+
+class TestNotes:
+    def test_are_missing_from_what_was_read_before(self, database_url: str) -> None:
+        config = schema.alembic_config(database_url)
+        command.upgrade(config, "0002")
+        engine = open_engine(database_url)
+        with engine.begin() as connection:
+            for statement in (*YESTERDAY[:2], READ_YESTERDAY, SKIPPED_YESTERDAY):
+                connection.execute(text(statement))
+
+        command.upgrade(config, "0003")
+        with engine.begin() as connection:
+            assert connection.execute(text("SELECT note FROM reading")).all() == [(None,)]
+            connection.execute(text("UPDATE worklist_entry SET skip_reason = 'other, see note'"))
+        command.downgrade(config, "0002")
+        with engine.begin() as connection:
+            kept = connection.execute(text("SELECT state FROM worklist_entry")).all()
+        assert kept == [("skipped",)]
         engine.dispose()
 
 

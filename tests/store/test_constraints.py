@@ -38,6 +38,7 @@ FORBIDDEN = [
     ("worklist_entry", "model_version = 'm1'", "unassisted_unshown"),
     ("worklist_entry", "rank = 0", "counts_from_one"),
     ("worklist_entry", "kind = 'second-look'", "second_look_of_reading"),
+    ("worklist_entry", "skip_reason = 'odd'", "skip_reason_known"),
     ("reading", "arm = 'odd'", "arm_known"),
     ("reading", "state = 'odd', reason = 'x'", "state_known"),
     ("reading", "kind = 'odd'", "kind_known"),

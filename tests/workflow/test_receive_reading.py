@@ -12,7 +12,7 @@ from backend.domain.boxes import Box
 from backend.domain.findings import Finding
 from backend.domain.predictions import Prediction
 from backend.domain.readings import Arm, Origin
-from backend.domain.worklists import EntryState
+from backend.domain.worklists import EntryState, Skip, SkipReason
 from backend.label_studio import regions
 from backend.label_studio.tasks import AnnotationState, TaskState
 from backend.store.readings import KeptReading
@@ -60,6 +60,16 @@ class Desk:
 
     def boxes(self) -> list[tuple[Finding, Box]]:
         return [(box.finding, box.box) for box in self.kept().reading.boxes]
+
+    def skip(self) -> Skip | None:
+        with self.store.snapshot() as unit:
+            found = unit.worklists.get(self.entry)
+        assert found is not None
+        return found.skip
+
+    def details(self) -> str:
+        with self.store.snapshot() as unit:
+            return str(unit.records.events("image:a"))
 
     def actions(self) -> list[str]:
         with self.store.snapshot() as unit:
@@ -141,6 +151,46 @@ class TestReceiveReading:
         assert desk.receive(task(desk.entry, 2)) is Received.REOPENED
         assert desk.entry_state() is EntryState.OPEN
         assert desk.actions() == ["skip", "reopen"]
+
+    @pytest.mark.parametrize("was_cancelled", [True, False], ids=["skipped", "submitted"])
+    def test_keeps_why_an_image_cannot_be_read(
+        self, desk: Desk, caplog: pytest.LogCaptureFixture, *, was_cancelled: bool
+    ) -> None:
+        untouched = {**ONE_BOX[0], "origin": "prediction"}
+        poor = regions.unreadable_item(SkipReason.TOO_POOR_TO_JUDGE)
+        result = (untouched, poor, regions.note_item("moved\nwhile breathing"))
+        first = annotation(result, 1, was_cancelled=was_cancelled)
+
+        assert desk.receive(task(desk.entry, 1, first)) is Received.SKIPPED
+        assert desk.skip() == Skip(SkipReason.TOO_POOR_TO_JUDGE, "moved while breathing")
+        assert desk.reading() is None
+        assert "breathing" not in caplog.text
+        assert "breathing" not in desk.details()
+
+        other = (regions.unreadable_item(SkipReason.OTHER),)
+        changed = annotation(other, 2, was_cancelled=was_cancelled)
+        desk.receive(task(desk.entry, 2, changed))
+        assert desk.skip() == Skip(SkipReason.OTHER)
+
+        read = task(desk.entry, 3, annotation(ONE_BOX, 3))
+        assert desk.receive(read) is Received.NEW
+        assert desk.skip() is None
+
+    def test_quarantines_a_reason_beside_the_readers_own_box(self, desk: Desk) -> None:
+        result = (*ONE_BOX, regions.unreadable_item(SkipReason.OTHER))
+
+        assert desk.receive(task(desk.entry, 1, annotation(result, 1))) is Received.QUARANTINED
+        assert "Cannot be read" in str(desk.kept().receipt.reason)
+        assert len(desk.boxes()) == 1
+
+    def test_keeps_the_note_with_the_revision_that_it_was_written_in(self, desk: Desk) -> None:
+        noted = (*ONE_BOX, regions.note_item("first"))
+        desk.receive(task(desk.entry, 1, annotation(noted, 1)))
+        desk.receive(task(desk.entry, 2, annotation(TWO_BOXES, 2)))
+
+        with desk.store.snapshot() as unit:
+            kept = unit.readings.revisions("a", "R1")
+        assert [one.reading.note for one in kept] == ["first", None]
 
     def test_withdraws_a_reading_that_is_skipped_afterwards(self, desk: Desk) -> None:
         desk.receive(task(desk.entry, 1, annotation(ONE_BOX, 1)))
@@ -237,11 +287,15 @@ class History:
         self.states.append(task(self.entry, minute, *self.standing.values()))
 
 
+POOR, OTHER = (
+    (regions.unreadable_item(reason),)
+    for reason in (SkipReason.TOO_POOR_TO_JUDGE, SkipReason.OTHER)
+)
 DEEDS = st.lists(
     st.tuples(
         st.sampled_from(["submit", "submit", "delete", "skip", "touch"]),
         st.integers(1, 2),
-        st.sampled_from([ONE_BOX, TWO_BOXES, NO_FINDING, MALFORMED, CONTRADICTION]),
+        st.sampled_from([ONE_BOX, TWO_BOXES, NO_FINDING, MALFORMED, CONTRADICTION, POOR, OTHER]),
     ),
     min_size=1,
     max_size=6,
@@ -269,9 +323,9 @@ class TestAnyOrder:
             unit.worklists.forget_task(desk.entry)
             kept = unit.readings.current(found.image_id, "R1")
         if kept is None or kept.receipt.state == "withdrawn":
-            return found.state, None
+            return found.state, found.skip, None
         boxes = [replace(box, id=None) for box in kept.reading.boxes]
-        return found.state, replace(kept.receipt, received_at=at(0)), boxes
+        return found.state, found.skip, replace(kept.receipt, received_at=at(0)), boxes
 
     @given(deeds=DEEDS, data=st.data())
     @settings(

@@ -1,88 +1,18 @@
 """What is known of one image; a reader learns nothing of the others."""
 
-from datetime import datetime
-
 from fastapi import APIRouter
 from pydantic import BaseModel
 
 from backend.accounts import Role, role_of
-from backend.api.credentials import AnyAccount
+from backend.api.credentials import AnyAccount, own_id
 from backend.api.office import InOffice
+from backend.api.reading_answers import Marked, ReadingAnswer, edges, reading_answer
 from backend.api.served_images import UnknownImageError
-from backend.domain.boxes import Box
 from backend.domain.consensus.clusters import Consensus
-from backend.domain.readings import ReadBox, Reading
+from backend.workflow.list_skipped import SkippedImage, list_skipped
+from backend.workflow.trace_readings import trace_readings, valid_now
 
 router = APIRouter(prefix="/api/v1", tags=["images"])
-
-
-class Marked(BaseModel):
-    """A finding and where it is.
-
-    Attributes
-    ----------
-    finding : str
-        Its published name.
-    x_min, y_min, x_max, y_max : float, [px]
-        In pixels of the registered image.
-    """
-
-    finding: str
-    x_min: float
-    y_min: float
-    x_max: float
-    y_max: float
-
-
-class ReadMark(Marked):
-    """One box of a reading.
-
-    Attributes
-    ----------
-    certainty : str or None
-        How sure the reader is.
-    origin : str
-        Accepted, adjusted or drawn.
-    made_from : str or None
-        Whose box was accepted or adjusted: the "model"'s, or in a second look the "reader"'s
-        own of the reading before; None when drawn.
-    """
-
-    certainty: str | None
-    origin: str
-    made_from: str | None
-
-
-class ReadingAnswer(BaseModel):
-    """One reader's answer.
-
-    Attributes
-    ----------
-    reader : str
-        Pseudonym.
-    kind : str
-        "reading", or "second-look": the answer after the model's strongest disagreements were
-        shown, beside the reading that it never replaces.
-    round, revision : int
-        Which reading, and how often it was changed.
-    arm : str
-        Whether the pre-annotation was shown.
-    model_version : str or None
-        Whose.
-    read_at : datetime
-        When.
-    boxes : list of ReadMark
-        None means "No finding".
-    """
-
-    reader: str
-    kind: str
-    round: int
-    revision: int
-    arm: str
-    model_version: str | None
-    read_at: datetime
-    boxes: list[ReadMark]
 
 
 class OtherFinding(BaseModel):
@@ -156,6 +86,8 @@ class ImageAnswer(BaseModel):
         Its part of the data; readers are not told.
     readings : list of ReadingAnswer
         The valid ones; a reader sees the own ones only.
+    skipped : list of SkippedImage
+        Who set it aside, and why; a reader sees the own skip only.
     consensus : ConsensusAnswer or None
         None before it is reached, and for readers.
     """
@@ -166,6 +98,7 @@ class ImageAnswer(BaseModel):
     height_px: int
     split: str | None
     readings: list[ReadingAnswer]
+    skipped: list[SkippedImage]
     consensus: ConsensusAnswer | None
 
 
@@ -195,10 +128,15 @@ def image_details(image_id: str, account: AnyAccount, office: InOffice) -> Image
     sees_all = role_of(account) >= Role.MANAGER
     with office.store.snapshot() as unit:
         image = unit.images.get(image_id)
-        readings = unit.readings.valid([image_id])
+        revisions = unit.readings.revisions(image_id, None if sees_all else own_id(account))
+        readings = trace_readings(unit, valid_now(revisions))
         consensus = unit.consensus.current([image_id]).get(image_id) if sees_all else None
-    visible = [one for one in readings if sees_all or one.reader_id == account.reader_id]
-    if image is None or not (sees_all or visible):
+        skipped = [
+            one
+            for one in list_skipped(unit, image_id)
+            if sees_all or one.reader == account.reader_id
+        ]
+    if image is None or not (sees_all or readings):
         # A reader learns by nothing whether an image exists that is not on the own list.
         raise UnknownImageError("there is no such image, or you have not read it")
     return ImageAnswer(
@@ -207,37 +145,42 @@ def image_details(image_id: str, account: AnyAccount, office: InOffice) -> Image
         width_px=image.width_px,
         height_px=image.height_px,
         split=image.split if sees_all else None,
-        readings=[_reading(one) for one in visible],
+        readings=[reading_answer(one) for one in readings],
+        skipped=skipped,
         consensus=None if consensus is None else _consensus(consensus[1]),
     )
 
 
-def _reading(reading: Reading) -> ReadingAnswer:
-    return ReadingAnswer(
-        reader=reading.reader_id,
-        kind=reading.kind,
-        round=reading.round,
-        revision=reading.revision,
-        arm=reading.arm,
-        model_version=reading.model_version,
-        read_at=reading.read_at,
-        boxes=[
-            ReadMark(
-                finding=one.finding.title,
-                **_edges(one.box),
-                certainty=one.certainty,
-                origin=one.origin,
-                made_from=_made_from(one),
-            )
-            for one in reading.boxes
-        ],
-    )
+@router.get("/images/{image_id}/history")
+def image_history(image_id: str, account: AnyAccount, office: InOffice) -> list[ReadingAnswer]:
+    """Return every revision of the readings of one image: what was changed, when, and by whom.
 
+    Parameters
+    ----------
+    image_id : str
+        Which.
+    account : Account
+        Who asks; a reader is told the own revisions only.
+    office : Office
+        The server's parts.
 
-def _made_from(box: ReadBox) -> str | None:
-    if box.own_box_id is not None:
-        return "reader"
-    return None if box.predicted_box_id is None else "model"
+    Returns
+    -------
+    list of ReadingAnswer
+        By reader and round, oldest first; quarantined and withdrawn ones too.
+
+    Raises
+    ------
+    UnknownImageError
+        If there is none.
+    """
+    sees_all = role_of(account) >= Role.MANAGER
+    with office.store.snapshot() as unit:
+        revisions = unit.readings.revisions(image_id, None if sees_all else own_id(account))
+        traced = trace_readings(unit, revisions)
+    if not traced:
+        raise UnknownImageError("there is no such image, or nobody whom you may see has read it")
+    return [reading_answer(one) for one in traced]
 
 
 def _consensus(consensus: Consensus) -> ConsensusAnswer:
@@ -247,7 +190,7 @@ def _consensus(consensus: Consensus) -> ConsensusAnswer:
         clusters=[
             FusedMark(
                 finding=one.finding.title,
-                **_edges(one.box),
+                **edges(one.box),
                 score=one.score,
                 p_true=one.p_true,
                 state=one.state,
@@ -261,7 +204,3 @@ def _consensus(consensus: Consensus) -> ConsensusAnswer:
             for one in consensus.clusters
         ],
     )
-
-
-def _edges(box: Box) -> dict[str, float]:
-    return dict(box._asdict())

@@ -11,7 +11,7 @@ from backend.api.office import InOffice
 from backend.domain import reading_time
 from backend.domain.models import ModelVersion
 from backend.domain.worklists import EntryState
-from backend.workflow.list_own_readings import list_own_readings
+from backend.workflow.list_skipped import SkippedImage, list_skipped
 from backend.workflow.show_queue import show_queue
 
 router = APIRouter(prefix="/api/v1", tags=["progress"])
@@ -144,6 +144,26 @@ def queue(_: ManagerAccount, office: InOffice) -> list[QueuedImage]:
         return [QueuedImage.model_validate(asdict(row)) for row in show_queue(unit)]
 
 
+@router.get("/skipped")
+def skipped(_: ManagerAccount, office: InOffice) -> list[SkippedImage]:
+    """Return the images that readers set aside, and why.
+
+    Parameters
+    ----------
+    _ : Account
+        Who asks.
+    office : Office
+        The server's parts.
+
+    Returns
+    -------
+    list of SkippedImage
+        By rank, then reader.
+    """
+    with office.store.snapshot() as unit:
+        return list_skipped(unit)
+
+
 @router.get("/worklist")
 def worklist(account: AnyAccount, office: InOffice) -> Worklist:
     """Return where the asking reader stands.
@@ -169,8 +189,7 @@ def worklist(account: AnyAccount, office: InOffice) -> Worklist:
         raise RoleError("this account reads nothing; expected a reader's account")
     with office.store.snapshot() as unit:
         counts = unit.worklists.counts(account.reader_id)
-        own = list_own_readings(unit, account.reader_id)
-    lead_times = [one.kept.reading.lead_time_seconds for one in own]
+        lead_times = unit.readings.lead_times(account.reader_id)
     return Worklist(
         reader=account.reader_id,
         entries=_by_name(counts),

@@ -7,7 +7,7 @@ from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, UniqueConstrain
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.domain.readings import Arm, Certainty, Origin, ReadingKind
-from backend.domain.worklists import EntryKind, EntryState
+from backend.domain.worklists import EntryKind, EntryState, SkipReason
 from backend.store.tables.columns import BoxColumns, Table, box_rules, known
 
 
@@ -20,6 +20,7 @@ class WorklistEntryRow(Table):
         known("arm", Arm),
         known("kind", EntryKind),
         known("state", EntryState),
+        known("skip_reason", SkipReason),
         CheckConstraint("arm = 'assisted' OR model_version IS NULL", name="unassisted_unshown"),
         CheckConstraint("rank >= 1 AND round >= 1", name="counts_from_one"),
         CheckConstraint(
@@ -46,6 +47,8 @@ class WorklistEntryRow(Table):
     link_expires_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+    skip_reason: Mapped[str | None]
+    skip_note: Mapped[str | None]
 
 
 class ReadingRow(Table):
@@ -91,6 +94,7 @@ class ReadingRow(Table):
     submitted: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
     read_at: Mapped[datetime]
     received_at: Mapped[datetime]
+    note: Mapped[str | None]
 
 
 class ReadBoxRow(BoxColumns, Table):

@@ -10,6 +10,7 @@ from backend.domain.boxes import Box
 from backend.domain.findings import Finding
 from backend.domain.predictions import PredictedBox
 from backend.domain.readings import Certainty, Origin
+from backend.domain.worklists import Skip, SkipReason
 from backend.label_studio import regions
 from backend.label_studio.results import (
     ImageSizeError,
@@ -18,6 +19,8 @@ from backend.label_studio.results import (
     UnknownLabelError,
     UnusableResultError,
     boxes_from_result,
+    is_called_unreadable,
+    skip_from_result,
 )
 
 WIDTH, HEIGHT = 1000, 800
@@ -205,3 +208,67 @@ class TestContradiction:
         read = boxes_from_result([], SHOWN, WIDTH, HEIGHT)
         assert read.contradiction is not None
         assert len(read.deleted) == len(SHOWN)
+
+
+class TestWhatIsSaidOfTheImage:
+    def test_is_the_note_and_the_reason(self) -> None:
+        result = [
+            *shown_result(),
+            regions.note_item("  clip\n beside \x00the aorta"),
+        ]
+        read = boxes_from_result(result, SHOWN, WIDTH, HEIGHT)
+        assert read.skip == Skip(None, "clip beside the aorta")
+        assert read.contradiction is None
+
+    @pytest.mark.parametrize("reason", SkipReason)
+    def test_is_read_from_a_skipped_annotation_past_its_untouched_boxes(
+        self, reason: SkipReason
+    ) -> None:
+        odd = {**shown_result()[0], "value": {}}
+        result = [odd, regions.unreadable_item(reason), regions.note_item("why")]
+        assert skip_from_result(result) == Skip(reason, "why")
+
+    @pytest.mark.parametrize(
+        "item",
+        [
+            {},
+            {**regions.note_item("x"), "value": {"text": None}},
+            {**regions.note_item("x"), "value": {"text": [7]}},
+            {**regions.unreadable_item(SkipReason.OTHER), "value": {"choices": ["Boring"]}},
+            {**regions.unreadable_item(SkipReason.OTHER), "value": {"choices": []}},
+            {**regions.unreadable_item(SkipReason.OTHER), "value": {"choices": [None]}},
+        ],
+    )
+    def test_is_nothing_when_it_cannot_be_understood(self, item: regions.Region) -> None:
+        assert skip_from_result([item]) == Skip()
+        with pytest.raises(UnusableResultError):
+            boxes_from_result([*shown_result(), item], SHOWN, WIDTH, HEIGHT)
+
+    def test_is_that_it_cannot_be_read_when_nobody_touched_the_boxes(self) -> None:
+        untouched = [{**region, "origin": "prediction"} for region in shown_result()]
+        reason = regions.unreadable_item(SkipReason.CUT_OFF_OR_TURNED)
+        assert is_called_unreadable([reason])
+        as_words = {**reason, "from_name": "note", "value": {"text": "as one string"}}
+        assert skip_from_result([as_words]) == Skip(None, "as one string")
+        assert is_called_unreadable([*untouched, reason, regions.note_item("x")])
+        assert not is_called_unreadable([*untouched, regions.note_item("x")])
+
+    @pytest.mark.parametrize(
+        "beside",
+        [
+            regions.no_finding_item(),
+            {**shown_result()[0], "origin": "manual"},
+            {**shown_result()[0], "origin": "prediction-changed"},
+            regions.certainty_item(shown_result()[0], Certainty.DEFINITE),
+        ],
+        ids=["No finding", "a drawn box", "a moved box", "a certainty"],
+    )
+    def test_contradicts_any_other_answer(self, beside: regions.Region) -> None:
+        result = [shown_result()[0], regions.unreadable_item(SkipReason.OTHER)]
+        if beside["from_name"] == regions.FINDING_TAG:
+            result[0] = beside
+        else:
+            result.append(beside)
+        assert not is_called_unreadable(result)
+        read = boxes_from_result(result, SHOWN, WIDTH, HEIGHT)
+        assert "Cannot be read" in str(read.contradiction)
