@@ -25,8 +25,8 @@ read_at, received_at) VALUES (1, 'a', 'R1', 1, 1, TRUE, 'valid', TRUE, 'unassist
 """
 SKIPPED_YESTERDAY = """
 INSERT INTO worklist_entry (id, image_id, reader_id, round, rank, score, channel, reason, arm,
-kind, state, created_at) VALUES (1, 'a', 'R1', 1, 1, 0.5, 'random', 'drawn', 'unassisted', 'reading',
-'skipped', '2026-01-01 00:00:00')
+kind, state, created_at) VALUES (1, 'a', 'R1', 1, 1, 0.5, 'random', 'drawn', 'unassisted',
+'reading', 'skipped', '2026-01-01 00:00:00')
 """
 
 
