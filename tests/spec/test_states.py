@@ -23,11 +23,11 @@ def test_documentation_prints_the_tables() -> None:
     ("readers", "score", "p_true", "p_no_finding"),
     [
         # who marks the same nodule, 1 marks it, 0 does not; nothing is known of the readers
-        pytest.param("1", 0.216, 0.541, 0.353, id="one of one"),
+        pytest.param("1", 0.22, 0.541, 0.353, id="one of one"),
         pytest.param("0", None, None, 0.769, id="none of one"),
-        pytest.param("111", 0.511, 0.998, 0.002, id="three of three"),
-        pytest.param("110", 0.377, 0.927, 0.071, id="two of three"),
-        pytest.param("100", 0.095, 0.297, 0.684, id="one of three"),
+        pytest.param("111", 0.509, 0.995, 0.004, id="three of three"),
+        pytest.param("110", 0.354, 0.865, 0.132, id="two of three"),
+        pytest.param("100", 0.102, 0.301, 0.68, id="one of three"),
         pytest.param("000", None, None, 0.974, id="none of three"),
     ],
 )
