@@ -187,7 +187,9 @@ def _lost_readings(refused: Iterable[Row], usable: Iterable[Row]) -> list[Skippe
     return [
         unusable_reading(image_id, reader_id)
         for image_id, reader_id in suspects
-        if names.is_safe(image_id) and names.is_safe(reader_id) and (image_id, reader_id) not in kept
+        if names.is_safe(image_id)
+        and names.is_safe(reader_id)
+        and (image_id, reader_id) not in kept
     ]
 
 

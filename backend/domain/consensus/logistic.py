@@ -108,9 +108,7 @@ def mixture_slope(observed: Array, offset: Array, seen: Array, chance: float) ->
     return slope
 
 
-def fit_by_finding(
-    features: Array, findings: Numbers, slope: Slope, *, ridge: float
-) -> Array:
+def fit_by_finding(features: Array, findings: Numbers, slope: Slope, *, ridge: float) -> Array:
     """Return coefficients per finding, drawn towards those of all findings together.
 
     Parameters

@@ -130,7 +130,8 @@ def fit_calibration(
     ).usual(findings)
     every = by_others.features(votes.findings[votes.clusters], usual)
     case_mix = votes.lowest_of_others(skill.case_mix[votes.readers])
-    features = np.column_stack([every, case_mix, others > 1])[rows]
+    several = (others > 1).astype(np.float64)
+    features = np.hstack([every, case_mix[:, None], several[:, None]])[rows]
     observed = votes.is_mark[rows].astype(np.float64)
     expected = evidence.next_mark[rows]
     mark = binary_slope(observed, logit(expected, least=_LEAST))

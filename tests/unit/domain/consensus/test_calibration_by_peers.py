@@ -30,6 +30,7 @@ from tests.unit.domain.consensus.crowds import (
     READERS,
     Known,
     Reader,
+    Readings,
     knowns,
     read_by,
     square,
@@ -169,7 +170,6 @@ class TestCalibrate:
 
         assert same[0] == same[1] == other[0] < other[1]
 
-
     def test_trust_marks_less_where_a_reader_is_given_normal_images(self) -> None:
         calibration = no_calibration()
         being_real = calibration.being_real.copy()
@@ -231,18 +231,21 @@ class TestFitCalibration:
 
     def test_never_lets_a_silent_reader_speak_for_a_mark(self) -> None:
         # Those who are given few lesions agree more, which must not count for a mark.
-        readings = {}
-        for number in range(60):
-            mark = [(EFFUSION, square(0.0))]
-            readings |= {(f"a{number}", name): mark for name in "wxz"}
-            readings |= {(f"b{number}", name): mark if name == "u" else [] for name in "uvy"}
-            readings |= {(f"c{number}", name): [] for name in "wx"}
+        mark = [(EFFUSION, square(0.0))]
+        readings: Readings = {
+            (f"{group}{number}", name): mark if name in marking else []
+            for number in range(60)
+            for group, read_by, marking in (
+                ("a", "wxz", "wxz"),
+                ("b", "uvy", "u"),
+                ("c", "wx", ""),
+            )
+            for name in read_by
+        }
         survey = Survey.of(table_of(readings))
         skill = _skill(survey)
-        opposite = replace(
-            skill,
-            case_mix=np.array([-1.0 if name in "wxz" else 1.0 for name in survey.table.reader_ids]),
-        )
+        mixes = [-1.0 if name in "wxz" else 1.0 for name in survey.table.reader_ids]
+        opposite = replace(skill, case_mix=np.array(mixes))
 
         found = fit_calibration(
             survey.table, survey.groups, survey.votes, opposite, survey.by_others

@@ -111,7 +111,9 @@ class TestFitByFinding:
         linear = (features * np.array([true[one] for one in findings])).sum(axis=1)
         observed = (rng.random(20_000) < sigmoid(linear)).astype(np.float64)
 
-        found = fit_by_finding(features, findings, binary_slope(observed, np.zeros(20_000)), ridge=60.0)
+        found = fit_by_finding(
+            features, findings, binary_slope(observed, np.zeros(20_000)), ridge=60.0
+        )
 
         assert found[EFFUSION] == pytest.approx(true[EFFUSION], abs=0.12)
         assert found[THICKENING] == pytest.approx(true[THICKENING], abs=0.12)

@@ -110,7 +110,7 @@ class TestFitCaseMix:
 
     def test_finds_who_was_given_normal_images(self) -> None:
         marked = {(f"a{n}", name): [(EFFUSION, square(0.0))] for n in range(300) for name in "xyz"}
-        normal = {(f"b{n}", name): [] for n in range(300) for name in "uvz"}
+        normal: Readings = {(f"b{n}", name): [] for n in range(300) for name in "uvz"}
 
         panel = fit_panel(Survey.of(table_of({**marked, **normal})))
 
