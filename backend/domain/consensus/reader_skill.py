@@ -17,7 +17,7 @@ DIFFICULTIES = np.array([-1.75, -0.8, 0.0, 0.8, 1.75])
 DIFFICULTY_SHARES = np.array([0.09, 0.24, 0.34, 0.24, 0.09])
 """How common each of `DIFFICULTIES` is; they sum to 1."""
 
-COINCIDENCE = 0.02
+COINCIDENCE = 0.03
 """Probability that a reader marks a place because another one did so by mistake."""
 
 USUAL_LOGIT, USUAL_MARK_LOGIT, USUAL_FALSE_MARKS = -0.8, 1.25, 0.03
