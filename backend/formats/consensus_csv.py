@@ -18,6 +18,7 @@ from backend.domain.reading_table import ReadingTable
 from backend.domain.skipped import Skipped
 from backend.formats import vinbigdata_csv
 from backend.formats.original_sizes import SizePx
+from backend.formats.placement import unusable_reading
 
 ANSWER_COLUMNS = (
     *("image_id", "class_id", "score", "p_true"),
@@ -72,48 +73,43 @@ def read_file(path: Path) -> FileOfReadings:
     FileOfReadings
         Boxes that leave the image are cut at its edge (the right and lower one only where the
         table has width and height); a box entirely outside is refused, as is whatever
-        `vinbigdata_csv.read_readings` skips.
+        `vinbigdata_csv.read_rows` skips. A reading of which nothing is left counts as not read.
 
     Raises
     ------
     UnreadableTableError
         If it is not such a table at all.
     """
-    found = vinbigdata_csv.read_readings(path)
-    readings = [
-        (image_id, reader_id)
-        for image_id, of_image in found.readings.items()
-        for reader_id in of_image
-    ]
-    marks = [
-        (image_id, reader_id, box)
-        for image_id, of_image in found.readings.items()
-        for reader_id, boxes in of_image.items()
-        for box in boxes
-    ]
-    drawn = np.array([box.box for _, _, box in marks], dtype=np.float64).reshape(-1, 4)
-    limits = _limits([image_id for image_id, _, _ in marks], found.sizes)
+    found = vinbigdata_csv.read_rows(path)
+    marks = [row for row in found.rows if row.has_box]
+    drawn = np.array([row.edges for row in marks], dtype=np.float64).reshape(-1, 4)
+    limits = _limits([row.image_id for row in marks], found.sizes)
     cut = np.clip(drawn, 0.0, limits)
     is_outside = np.any(cut[:, 2:] <= cut[:, :2], axis=1)
     is_cut = np.any(cut != drawn, axis=1) & ~is_outside
 
     def told(rows: NDArray[np.bool_], why: str) -> tuple[Skipped, ...]:
         return tuple(
-            Skipped(f"{marks[row][0]}/{marks[row][1]}", _quoted(why, drawn[row]))
+            Skipped(f"{marks[row].image_id}/{marks[row].reader_id}", _quoted(why, drawn[row]))
             for row in np.flatnonzero(rows)
         )
 
-    kept = np.flatnonzero(~is_outside)
+    kept = [marks[row] for row in np.flatnonzero(~is_outside)]
+    readings = {(row.image_id, row.reader_id) for row in found.rows if not row.has_box}
+    readings |= {(row.image_id, row.reader_id) for row in kept}
+    outside = (marks[row] for row in np.flatnonzero(is_outside))
+    lost = sorted({(row.image_id, row.reader_id) for row in outside} - readings)
     return FileOfReadings(
         ReadingTable.of_rows(
-            readings,
-            [(marks[row][0], marks[row][1], int(marks[row][2].finding)) for row in kept],
-            cut[kept],
+            sorted(readings),
+            [(row.image_id, row.reader_id, row.class_id) for row in kept],
+            cut[~is_outside],
         ),
         told(is_cut, "the box ({box}) leaves the image; it was cut at the edge"),
         (
             *found.skipped,
             *told(is_outside, "the box ({box}) is outside the image; expected one inside"),
+            *(unusable_reading(*reading) for reading in lost),
         ),
     )
 

@@ -34,6 +34,25 @@ RELEASED_BY = "consensus"
 
 
 @dataclass(frozen=True, slots=True)
+class VinBigDataRows:
+    """The usable rows of a VinBigData table.
+
+    Attributes
+    ----------
+    rows : tuple of Row
+        In the order of the file: boxes with finite edges and an area, and "No finding".
+    sizes : mapping of str to SizePx
+        Sizes of originals by image id, where the table has width and height.
+    skipped : tuple of Skipped
+        Every row and reading that could not be used.
+    """
+
+    rows: tuple[Row, ...]
+    sizes: Mapping[str, SizePx]
+    skipped: tuple[Skipped, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class VinBigDataTable:
     """The readings of a VinBigData table.
 
@@ -71,11 +90,33 @@ def read_readings(path: Path) -> VinBigDataTable:
     UnreadableTableError
         If it is not such a table at all.
     """
+    found = read_rows(path)
+    return VinBigDataTable(_group(found.rows), found.sizes, found.skipped)
+
+
+def read_rows(path: Path) -> VinBigDataRows:
+    """Read the rows of a VinBigData table.
+
+    Parameters
+    ----------
+    path : Path
+        CSV file in the form of Kaggle's train.csv, plain or gzipped.
+
+    Returns
+    -------
+    VinBigDataRows
+        What could be used, and a report of what could not. No corner, name or class is guessed.
+
+    Raises
+    ------
+    UnreadableTableError
+        If it is not such a table at all.
+    """
     table = tables.read_table(path, required=REQUIRED)
     rows = [Row.of(*texts) for texts in table.columns(*REQUIRED)]
     problems = vinbigdata_rules.problems(rows)
 
-    readings = _group(row for number, row in enumerate(rows) if number not in problems)
+    usable = tuple(row for number, row in enumerate(rows) if number not in problems)
     sizes, size_problems = _sizes(table, rows)
     skipped = (
         *table.skipped,
@@ -83,10 +124,10 @@ def read_readings(path: Path) -> VinBigDataTable:
             Skipped(tables.line_name(path, table.lines[number]), why)
             for number, why in problems.items()
         ),
-        *_lost_readings(rows, problems, readings),
+        *_lost_readings([rows[number] for number in problems], usable),
         *size_problems,
     )
-    return VinBigDataTable(readings, sizes, skipped)
+    return VinBigDataRows(usable, sizes, skipped)
 
 
 def write_labels(path: Path, dataset: DatasetVersion) -> None:
@@ -140,20 +181,15 @@ def _group(rows: Iterable[Row]) -> dict[str, dict[str, tuple[MarkedBox, ...]]]:
     }
 
 
-def _lost_readings(
-    rows: Sequence[Row],
-    problems: Iterable[int],
-    readings: Mapping[str, Mapping[str, object]],
-) -> list[Skipped]:
-    suspects = dict.fromkeys(
-        (rows[number].image_id, rows[number].reader_id) for number in problems
-    )
+def _lost_readings(refused: Iterable[Row], usable: Iterable[Row]) -> list[Skipped]:
+    suspects = dict.fromkeys((row.image_id, row.reader_id) for row in refused)
+    kept = {(row.image_id, row.reader_id) for row in usable} if suspects else set()
     return [
         unusable_reading(image_id, reader_id)
         for image_id, reader_id in suspects
         if names.is_safe(image_id)
         and names.is_safe(reader_id)
-        and reader_id not in readings.get(image_id, {})
+        and (image_id, reader_id) not in kept
     ]
 
 

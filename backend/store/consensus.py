@@ -24,7 +24,7 @@ class AnswersOfVersion:
     Attributes
     ----------
     method_version : str
-        For example "overread-1-3f9a2c71".
+        For example "overread-2-3f9a2c71".
     images : int
         How many images it has answered.
     current : int
@@ -169,7 +169,7 @@ class ConsensusAnswers:
         Parameters
         ----------
         method_version : str
-            For example "overread-1-3f9a2c71".
+            For example "overread-2-3f9a2c71".
 
         Returns
         -------

@@ -10,7 +10,7 @@ from backend.domain.consensus.panel import Panel
 from backend.store import panel_numbers
 from backend.store.tables import ReaderPanelRow
 
-METHOD = "overread-1"
+METHOD = "overread-2"
 """The method that panels belong to; a panel's own name is this and a hash of its numbers."""
 
 PRIOR_VERSION = f"{METHOD}-prior"
@@ -46,7 +46,7 @@ class Panels:
         Returns
         -------
         str
-            Its method version, for example "overread-1-3f9a2c71".
+            Its method version, for example "overread-2-3f9a2c71".
         """
         parameters = panel_numbers.as_text(panel)
         method_version = f"{METHOD}-{hashlib.sha256(parameters.encode()).hexdigest()[:8]}"

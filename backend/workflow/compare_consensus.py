@@ -93,7 +93,7 @@ def compare_consensus(store: UnitOfWork, before: str, after: str) -> ConsensusCh
     store : UnitOfWork
         An open transaction.
     before, after : str
-        Method versions, for example "overread-1-prior" and "overread-1-3f9a2c71".
+        Method versions, for example "overread-2-prior" and "overread-2-3f9a2c71".
 
     Returns
     -------

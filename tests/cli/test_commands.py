@@ -62,7 +62,7 @@ class TestConsensus:
     def test_counts_the_states(self, filled: CommandLine) -> None:
         told = filled("consensus", "--json").json
 
-        assert told.pop("method_version").startswith("overread-1-")
+        assert told.pop("method_version").startswith("overread-2-")
         assert told == {"images": 6, "clusters": {"unanimous": 3}}
 
     def test_keeps_other_methods_beside_ours_and_tells_how_they_differ(
@@ -97,11 +97,11 @@ class TestConsensus:
 
     def test_says_which_methods_and_versions_there_are(self, filled: CommandLine) -> None:
         method = filled("consensus", "--method", "nms")
-        version = filled("consensus", "diff", "overread-1-prior", "nothing")
+        version = filled("consensus", "diff", "overread-2-prior", "nothing")
 
         assert method.code == version.code == 1
         assert "overread, wbf, majority, union" in method.told
-        assert "there are: overread-1-" in version.told
+        assert "there are: overread-2-" in version.told
         assert "Traceback" not in method.told + version.told
 
 

@@ -145,6 +145,16 @@ class TestConsensusOnFiles:
         assert isinstance(repaired, list)
         assert "cut at the edge" in repaired[0]["why"]
 
+    def test_takes_a_reading_of_which_nothing_is_left_for_none(self, files: Files) -> None:
+        done = files([*GOOD, "b,Cardiomegaly,3,R11,-20,-20,-5,-5"])
+
+        assert done["readings"] == 9
+        assert files.answers("b")[0]["readers"] == "R10;R8;R9"
+        refused = done["refused"]
+        assert isinstance(refused, list)
+        assert "outside the image" in refused[0]["why"]
+        assert "not read by this reader" in refused[1]["why"]
+
     @pytest.mark.parametrize("method", ["wbf", "majority", "union"])
     def test_compares_other_methods(self, files: Files, method: str) -> None:
         done = files(GOOD, "--method", method)

@@ -136,7 +136,7 @@ def dataset_version(folder: Path, *, images: int = 6) -> DatasetVersion:
     return DatasetVersion(
         "d1",
         content_sha256(content),
-        "overread-1-prior",
+        "overread-2-prior",
         datetime(2026, 1, 1, tzinfo=UTC),
         content,
     )

@@ -23,11 +23,11 @@ def test_documentation_prints_the_tables() -> None:
     ("readers", "score", "p_true", "p_no_finding"),
     [
         # who marks the same nodule, 1 marks it, 0 does not; nothing is known of the readers
-        pytest.param("1", 0.216, 0.541, 0.353, id="one of one"),
+        pytest.param("1", 0.224, 0.541, 0.353, id="one of one"),
         pytest.param("0", None, None, 0.769, id="none of one"),
-        pytest.param("111", 0.511, 0.998, 0.002, id="three of three"),
-        pytest.param("110", 0.377, 0.927, 0.071, id="two of three"),
-        pytest.param("100", 0.095, 0.297, 0.684, id="one of three"),
+        pytest.param("111", 0.507, 0.99, 0.01, id="three of three"),
+        pytest.param("110", 0.335, 0.811, 0.184, id="two of three"),
+        pytest.param("100", 0.11, 0.306, 0.676, id="one of three"),
         pytest.param("000", None, None, 0.974, id="none of three"),
     ],
 )

@@ -178,7 +178,7 @@ class TestMethodVersions:
 
         with (
             read_twice.snapshot() as unit,
-            pytest.raises(UnknownMethodVersionError, match="'v7'; there are: overread-1-prior"),
+            pytest.raises(UnknownMethodVersionError, match="'v7'; there are: overread-2-prior"),
         ):
             unit.consensus.of_version("v7")
 
@@ -195,7 +195,7 @@ def cut(store: Store, name: str = "d1") -> DatasetVersion:
             )
             for image_id, (key, consensus) in current.items()
         )
-        version = DatasetVersion(name, content_sha256(members), "overread-1-prior", NOW, members)
+        version = DatasetVersion(name, content_sha256(members), "overread-2-prior", NOW, members)
         keys = {image_id: key for image_id, (key, _) in current.items()}
         unit.datasets.add(version, keys, p_true_from=0.5)
     return version

@@ -85,7 +85,7 @@ def full(store: Store) -> Store:
         unit.accounts.put(Account("r@x", "reader", "R1"), now=NOW)
         [key] = unit.consensus.record([reached], now=NOW)
         unit.datasets.add(
-            DatasetVersion("d1", "0" * 64, "overread-1-prior", NOW, ()), {}, p_true_from=0.5
+            DatasetVersion("d1", "0" * 64, "overread-2-prior", NOW, ()), {}, p_true_from=0.5
         )
         unit.models.start_run("d1", {}, now=NOW)
     with store._engine.begin() as connection:

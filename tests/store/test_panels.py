@@ -47,7 +47,7 @@ class TestPanels:
             current = unit.panels.current()
             named = unit.panels.named(name)
 
-        assert re.fullmatch(r"overread-1-[0-9a-f]{8}", name)
+        assert re.fullmatch(r"overread-2-[0-9a-f]{8}", name)
         assert current is not None
         assert current[0] == name
         assert bits(current[1]) == bits(named) == bits(FITTED)

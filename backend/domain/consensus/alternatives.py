@@ -31,6 +31,7 @@ SAME_ALTERNATIVE_IOU = 0.5
 
 _TRANSFER_PRIOR, _USUAL_TRANSFER = 10.0, 0.05
 _LEAST_LOGIT_PROBABILITY = 0.005
+_RIDGE = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,7 @@ def fit_transfer(table: ReadingTable, groups: Groups, votes: Votes, next_mark: A
     slope = binary_slope(
         marked[row, finding].astype(np.float64), logit(shares[findings[row], finding])
     )
-    return Transfer(shares, fit_by_finding(sure[row], finding, slope), usual)
+    return Transfer(shares, fit_by_finding(sure[row], finding, slope, ridge=_RIDGE), usual)
 
 
 def find_alternatives(

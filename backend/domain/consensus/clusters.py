@@ -93,7 +93,7 @@ class Consensus:
     image_id : str
         The image.
     method_version : str
-        The method and what it knew of the readers, for example "overread-1-3f9a2c71".
+        The method and what it knew of the readers, for example "overread-2-3f9a2c71".
     clusters : tuple of Cluster
         By falling score; nothing that a reader marked is missing.
     p_no_finding : float

@@ -14,11 +14,10 @@ Slope: TypeAlias = Callable[[Array, NDArray[np.intp] | slice], tuple[Array, Arra
 """From the linear term and the rows in question to score and information per row."""
 
 _POOLED_RIDGE = 20.0
-_FINDING_RIDGE = 60.0
 _FEWEST_ROWS = 20
 _POOLED_STEPS = 8
 _FINDING_STEPS = 4
-_CHUNK = 128
+_CHUNK_PRODUCTS = 1 << 18
 
 
 def sigmoid(logits: Array) -> Array:
@@ -109,7 +108,7 @@ def mixture_slope(observed: Array, offset: Array, seen: Array, chance: float) ->
     return slope
 
 
-def fit_by_finding(features: Array, findings: Numbers, slope: Slope) -> Array:
+def fit_by_finding(features: Array, findings: Numbers, slope: Slope, *, ridge: float) -> Array:
     """Return coefficients per finding, drawn towards those of all findings together.
 
     Parameters
@@ -120,12 +119,14 @@ def fit_by_finding(features: Array, findings: Numbers, slope: Slope) -> Array:
         The finding of each row.
     slope : Slope
         The likelihood.
+    ridge : float
+        How strongly each finding is drawn towards all of them.
 
     Returns
     -------
     ndarray of shape (14, d)
-        Ridge 20 towards zero for all rows, then ridge 60 towards that result for the rows of a
-        finding; findings with fewer than 20 rows keep the common result.
+        Ridge 20 towards zero for all rows, then the given one towards that result for the rows
+        of a finding; findings with fewer than 20 rows keep the common result.
     """
     zero = np.zeros(features.shape[1])
     common = _newton(features, slope, slice(None), zero, _POOLED_RIDGE, _POOLED_STEPS)
@@ -134,7 +135,7 @@ def fit_by_finding(features: Array, findings: Numbers, slope: Slope) -> Array:
         rows = np.flatnonzero(findings == finding)
         if len(rows) >= _FEWEST_ROWS:
             coefficients[finding] = _newton(
-                features[rows], slope, rows, common, _FINDING_RIDGE, _FINDING_STEPS
+                features[rows], slope, rows, common, ridge, _FINDING_STEPS
             )
     return coefficients
 
@@ -167,9 +168,10 @@ def _weighted_gram(features: Array, weights: Array) -> Array:
     In chunks so small that BLAS takes them in one thread: its threads would wait for each other
     on a busy machine (measured: 40 times slower), and the sum would depend on their number.
     """
-    whole = len(features) // _CHUNK * _CHUNK
-    chunks = features[:whole].reshape(-1, _CHUNK, features.shape[1])
-    weighted = chunks * weights[:whole].reshape(-1, _CHUNK, 1)
+    size = _CHUNK_PRODUCTS // features.shape[1] ** 2
+    whole = len(features) // size * size
+    chunks = features[:whole].reshape(-1, size, features.shape[1])
+    weighted = chunks * weights[:whole].reshape(-1, size, 1)
     rest = features[whole:]
     sums = np.matmul(weighted.transpose(0, 2, 1), chunks).sum(axis=0)
     return np.asarray(sums + (rest * weights[whole:, None]).T @ rest)

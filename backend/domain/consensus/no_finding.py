@@ -10,6 +10,7 @@ from backend.domain.reading_table import Numbers, ReadingTable
 Array = NDArray[np.float64]
 
 _IMAGES_PRIOR, _USUAL_NORMAL, _USUAL_SILENCE = 10.0, 0.5, 0.3
+_CASE_MIX_PRIOR, _LARGEST_CASE_MIX = 20.0, 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,34 @@ def fit_normality(table: ReadingTable, images: Numbers, p_true: Array) -> Normal
         float(1.0 - (abnormal.sum() + _IMAGES_PRIOR / 2) / (len(read) + _IMAGES_PRIOR)),
         (silent + _USUAL_SILENCE * _IMAGES_PRIOR) / (seen + _IMAGES_PRIOR),
     )
+
+
+def fit_case_mix(table: ReadingTable, images: Numbers, real: Array) -> Array:
+    """Learn how often the images that each reader was given show a lesion.
+
+    Parameters
+    ----------
+    table : ReadingTable
+        Readings and marks.
+    images : ndarray of shape (k,)
+        The image of every cluster.
+    real : ndarray of shape (k,)
+        Probability that each cluster is real, so far.
+
+    Returns
+    -------
+    ndarray of shape (r,)
+        See `reader_skill.Skill.case_mix`; in [-2, 2], drawn towards 0 by twenty images.
+    """
+    if not len(images):
+        return np.zeros(len(table.reader_ids))
+    likely = np.minimum(real, 1.0 - 1e-9)
+    shows = (1.0 - _all_false(images, likely, len(table.image_ids)))[table.reading_images]
+    usual = shows.mean()
+    readings = np.bincount(table.reading_readers, minlength=len(table.reader_ids))
+    seen = np.bincount(table.reading_readers, shows, len(readings))
+    ratio = (seen + _CASE_MIX_PRIOR * usual) / (readings + _CASE_MIX_PRIOR) / usual
+    return np.asarray(np.clip(np.log(ratio), -_LARGEST_CASE_MIX, _LARGEST_CASE_MIX))
 
 
 def p_no_finding(

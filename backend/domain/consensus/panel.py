@@ -15,6 +15,7 @@ from backend.domain.consensus import (
 from backend.domain.consensus import reader_skill as skills
 from backend.domain.consensus.alternatives import Transfer
 from backend.domain.consensus.fusion import Precision
+from backend.domain.consensus.logistic import sigmoid
 from backend.domain.consensus.no_finding import Normality
 from backend.domain.consensus.peer_calibration import Calibration
 from backend.domain.consensus.reader_skill import Skill
@@ -74,6 +75,7 @@ class Panel:
                 logits=np.vstack([skill.logits, skill.finding_logit])[rows],
                 information=np.vstack([skill.information, typical.information])[rows],
                 false_marks=np.vstack([skill.false_marks, typical.false_marks])[rows],
+                case_mix=np.append(skill.case_mix, typical.case_mix)[rows],
             ),
             precision=replace(
                 precision,
@@ -122,6 +124,8 @@ def fit_panel(survey: Survey) -> Panel:
     """
     table, groups, votes = survey.table, survey.groups, survey.votes
     skill = skill_learning.fit_skill(votes, survey.exposures)
+    real = sigmoid(skills.weigh(votes, skill).log_odds)
+    skill = replace(skill, case_mix=no_finding.fit_case_mix(table, survey.images, real))
     precision = fusion.fit_precision(table, groups)
     calibration = peer_calibration.fit_calibration(table, groups, votes, skill, survey.by_others)
     next_mark = skills.weigh_without(votes, skill).next_mark

@@ -31,6 +31,8 @@ SAME_PLACE_IOU = 0.4
 _LEAST, _LEAST_CAUSE, _LEAST_TRUE = 0.005, 0.002, 0.001
 _PLACE_PRIOR, _USUAL_PLACE = 10.0, 0.9
 _ALL_SUBSETS = 8
+_CASE_MIX, _SEVERAL = -2, -1
+_NEXT_MARK_RIDGE, _BEING_REAL_RIDGE = 120.0, 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +43,11 @@ class Calibration:
     ----------
     usual : Usual
         Where and how large clusters usually are.
-    next_mark : ndarray of shape (14, FEATURES + 1)
-        Coefficients for being marked by a further reader; the last for several votes.
-    being_real : ndarray of shape (14, FEATURES + 1)
-        Coefficients for being real.
+    next_mark : ndarray of shape (14, FEATURES + 2)
+        Coefficients for being marked by a further reader; the last two for the lowest case mix
+        of the image's readers, at least 0, and for several votes.
+    being_real : ndarray of shape (14, FEATURES + 2)
+        Coefficients for being real, likewise.
     same_place : ndarray of shape (14,)
         Share of marks of a lesion that overlap its consensus box by more than 0.4.
     """
@@ -79,7 +82,7 @@ def no_calibration() -> Calibration:
     Calibration
         One that changes nothing but the allowance for the place.
     """
-    zeros = np.zeros((len(Finding), FEATURES + 1))
+    zeros = np.zeros((len(Finding), FEATURES + 2))
     usual = Usual(np.zeros((len(Finding), 5)), np.ones((len(Finding), 5)))
     return Calibration(usual, zeros, zeros, np.full(len(Finding), _USUAL_PLACE))
 
@@ -113,6 +116,10 @@ def fit_calibration(
     say (`reader_skill.weigh_without`) enters as an offset with the coefficient 1, so a panel
     of two can be calibrated for three. Two regressions share it: one for the mark itself, and
     one for the lesion behind it, which a reader of that skill sees or overlooks.
+
+    What is marked on an image of which one reader is usually given normal ones is likelier to be
+    false; how much, the readers' agreement tells. The lowest case mix counts, so a further
+    reader who marks nothing never speaks for a mark.
     """
     evidence = reader_skill.weigh_without(votes, skill)
     others = votes.marks[votes.clusters] - votes.is_mark
@@ -122,18 +129,19 @@ def fit_calibration(
         by_others.shapes[rows], by_others.other_marks[rows], by_others.overlaps[rows]
     ).usual(findings)
     every = by_others.features(votes.findings[votes.clusters], usual)
-    features = np.hstack([every, (others > 1)[:, None].astype(np.float64)])[rows]
+    case_mix = votes.lowest_of_others(skill.case_mix[votes.readers])
+    several = (others > 1).astype(np.float64)
+    features = np.hstack([every, case_mix[:, None], several[:, None]])[rows]
     observed = votes.is_mark[rows].astype(np.float64)
     expected = evidence.next_mark[rows]
-    next_mark = fit_by_finding(
-        features, findings, binary_slope(observed, logit(expected, least=_LEAST))
-    )
+    mark = binary_slope(observed, logit(expected, least=_LEAST))
+    next_mark = fit_by_finding(features, findings, mark, ridge=_NEXT_MARK_RIDGE)
     cause = logit(sigmoid(evidence.log_odds[rows]), least=_LEAST_CAUSE)
-    being_real = fit_by_finding(
-        features,
-        findings,
-        mixture_slope(observed, cause, evidence.visibility[rows], COINCIDENCE),
-    )
+    lesion = mixture_slope(observed, cause, evidence.visibility[rows], COINCIDENCE)
+    being_real = fit_by_finding(features, findings, lesion, ridge=_BEING_REAL_RIDGE)
+    for coefficients in (next_mark, being_real):
+        # Silence must not make a mark more likely because of who is silent.
+        coefficients[:, _CASE_MIX] = np.maximum(coefficients[:, _CASE_MIX], 0.0)
     return Calibration(usual, next_mark, being_real, _same_place(table, groups))
 
 
@@ -164,18 +172,19 @@ def calibrate(
     than lesions, say), they count as silence: the highest probability that any subset of the
     votes gives is taken. With more than eight votes only small and nearly full subsets are.
     """
-    features = by_all.features(votes.findings, calibration.usual)
-    base = (features * calibration.next_mark[votes.findings, :-1]).sum(axis=1)
-    base_real = (features * calibration.being_real[votes.findings, :-1]).sum(axis=1)
+    case_mix = votes.lowest(skill.case_mix[votes.readers])
+    features = np.column_stack([by_all.features(votes.findings, calibration.usual), case_mix])
+    base = (features * calibration.next_mark[votes.findings, :_SEVERAL]).sum(axis=1)
+    base_real = (features * calibration.being_real[votes.findings, :_SEVERAL]).sum(axis=1)
 
     def marked(some: Votes) -> Array:
         evidence = reader_skill.weigh(some, skill)
-        several = calibration.next_mark[some.findings, -1] * (some.marks > 1)
+        several = calibration.next_mark[some.findings, _SEVERAL] * (some.marks > 1)
         return np.asarray(logit(evidence.next_mark, least=_LEAST) + several)
 
     def real(some: Votes) -> Array:
         evidence = reader_skill.weigh(some, skill)
-        several = calibration.being_real[some.findings, -1] * (some.marks > 1)
+        several = calibration.being_real[some.findings, _SEVERAL] * (some.marks > 1)
         return np.asarray(logit(sigmoid(evidence.log_odds), least=_LEAST_CAUSE) + several)
 
     return Probabilities(

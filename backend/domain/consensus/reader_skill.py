@@ -17,7 +17,7 @@ DIFFICULTIES = np.array([-1.75, -0.8, 0.0, 0.8, 1.75])
 DIFFICULTY_SHARES = np.array([0.09, 0.24, 0.34, 0.24, 0.09])
 """How common each of `DIFFICULTIES` is; they sum to 1."""
 
-COINCIDENCE = 0.01
+COINCIDENCE = 0.03
 """Probability that a reader marks a place because another one did so by mistake."""
 
 USUAL_LOGIT, USUAL_MARK_LOGIT, USUAL_FALSE_MARKS = -0.8, 1.25, 0.03
@@ -51,6 +51,9 @@ class Skill:
     mark_logit : ndarray of shape (14,)
         Log-odds that the mark of a typical reader, who alone has read the image, is real, if
         every lesion were seen.
+    case_mix : ndarray of shape (r,)
+        By how much more often than usual the images that each reader was given show a lesion, as
+        natural logarithm of the ratio. It is no skill, and `weigh` does not heed it.
     """
 
     finding_logit: Array
@@ -61,6 +64,7 @@ class Skill:
     false_marks: Array
     false_mark_rate: Array
     mark_logit: Array
+    case_mix: Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +186,7 @@ def prior_skill(readers: int) -> Skill:
         np.ones(shape),
         np.full(len(Finding), USUAL_FALSE_MARKS),
         np.full(len(Finding), USUAL_MARK_LOGIT),
+        np.zeros(readers),
     )
 
 

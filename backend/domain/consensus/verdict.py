@@ -134,7 +134,7 @@ def answers(
     verdict : Verdict
         The common answers.
     method_version : str
-        The method and what it knew, for example "overread-1-3f9a2c71".
+        The method and what it knew, for example "overread-2-3f9a2c71".
     reading_ids : mapping of str to iterable of int
         By image id, the keys of the readings that it was made of.
 

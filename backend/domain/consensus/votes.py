@@ -48,6 +48,42 @@ class Votes:
             return np.zeros((0, *of_votes.shape[1:]))
         return np.asarray(np.add.reduceat(of_votes, self.starts, axis=0), dtype=np.float64)
 
+    def lowest(self, of_votes: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the lowest entry among the votes on each cluster.
+
+        Parameters
+        ----------
+        of_votes : ndarray of shape (v,)
+            One entry per vote.
+
+        Returns
+        -------
+        ndarray of shape (k,)
+            Their minima.
+        """
+        if not len(self.starts):
+            return np.zeros(0)
+        return np.asarray(np.minimum.reduceat(of_votes, self.starts), dtype=np.float64)
+
+    def lowest_of_others(self, of_votes: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return for every vote the lowest entry among the other votes on its cluster.
+
+        Parameters
+        ----------
+        of_votes : ndarray of shape (v,)
+            One entry per vote.
+
+        Returns
+        -------
+        ndarray of shape (v,)
+            Their minima; infinity where there is no other vote.
+        """
+        is_lowest = np.zeros(len(of_votes), dtype=np.bool_)
+        # lexsort takes the last key first, so the lowest of a cluster stands where it starts.
+        is_lowest[np.lexsort((of_votes, self.clusters))[self.starts]] = True
+        second = self.lowest(np.where(is_lowest, np.inf, of_votes))
+        return np.where(is_lowest, second[self.clusters], self.lowest(of_votes)[self.clusters])
+
     @property
     def marks(self) -> NDArray[np.float64]:
         """How many readers marked each cluster."""

@@ -64,7 +64,7 @@ def version(*members: DatasetImage) -> DatasetVersion:
     return DatasetVersion(
         name="d1",
         sha256=content_sha256(members),
-        consensus_method="overread-1-prior",
+        consensus_method="overread-2-prior",
         created_at=datetime(2026, 1, 2, tzinfo=UTC),
         images=members,
     )

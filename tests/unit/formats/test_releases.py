@@ -194,7 +194,7 @@ class TestManifest:
         assert manifest["name"] == "d1"
         assert manifest["format"] == "yolo"
         assert manifest["dataset_sha256"] == dataset.sha256
-        assert manifest["consensus_method"] == "overread-1-prior"
+        assert manifest["consensus_method"] == "overread-2-prior"
         assert manifest["created_at"] == "2026-01-02T00:00:00+00:00"
         assert manifest["counts"] == {
             "train": {"images": 2, "boxes": 2, "negatives": 1},

@@ -172,13 +172,14 @@ def fitted_panel() -> Panel:
 class Known:
     """What is known of readers, short enough to be printed where a property fails.
 
-    The first readers have the given log-odds and false marks, whatever the finding; readers
-    such as there should be none, adversaries among them.
+    The first readers have the given log-odds and false marks, whatever the finding, and case
+    mixes; readers such as there should be none, adversaries among them.
     """
 
     is_fitted: bool
     logits: tuple[float, ...] = ()
     false_marks: tuple[float, ...] = ()
+    case_mixes: tuple[float, ...] = ()
 
     def panel(self) -> Panel:
         """Return the panel."""
@@ -186,7 +187,9 @@ class Known:
         logits, false_marks = panel.skill.logits.copy(), panel.skill.false_marks.copy()
         logits[: len(self.logits)] = np.array(self.logits)[:, None]
         false_marks[: len(self.false_marks)] = np.array(self.false_marks)[:, None]
-        skill = replace(panel.skill, logits=logits, false_marks=false_marks)
+        case_mix = panel.skill.case_mix.copy()
+        case_mix[: len(self.case_mixes)] = self.case_mixes
+        skill = replace(panel.skill, logits=logits, false_marks=false_marks, case_mix=case_mix)
         return replace(panel, skill=skill)
 
 
@@ -198,5 +201,9 @@ def _of_five(values: Sequence[float]) -> st.SearchStrategy[tuple[float, ...]]:
 
 
 strange_knowns = st.builds(
-    Known, st.booleans(), _of_five([-6.0, -2.0, 0.6, 4.0]), _of_five([0.01, 1.0, 100.0])
+    Known,
+    st.booleans(),
+    _of_five([-6.0, -2.0, 0.6, 4.0]),
+    _of_five([0.01, 1.0, 100.0]),
+    _of_five([-2.0, 0.0, 2.0]),
 )

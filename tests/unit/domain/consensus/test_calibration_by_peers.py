@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.domain.consensus.logistic import sigmoid
+from backend.domain.consensus.logistic import logit, sigmoid
 from backend.domain.consensus.panel import fit_panel
 from backend.domain.consensus.peer_calibration import (
     Array,
@@ -30,6 +30,7 @@ from tests.unit.domain.consensus.crowds import (
     READERS,
     Known,
     Reader,
+    Readings,
     knowns,
     read_by,
     square,
@@ -169,6 +170,20 @@ class TestCalibrate:
 
         assert same[0] == same[1] == other[0] < other[1]
 
+    def test_trust_marks_less_where_a_reader_is_given_normal_images(self) -> None:
+        calibration = no_calibration()
+        being_real = calibration.being_real.copy()
+        being_real[EFFUSION, -2] = 1.0
+        calibration = replace(calibration, being_real=being_real)
+        skill = replace(prior_skill(3), case_mix=np.array([0.5, 0.0, -2.0]))
+        votes = votes_on([{0, 1}, {0, 1, 2}], of=3)
+
+        found = calibrate(votes, skill, calibration, alone(2)).p_true
+        usual = calibrate(votes, prior_skill(3), calibration, alone(2)).p_true
+
+        # Whoever marks it: what counts is the lowest case mix of who read the image.
+        assert logit(found) == pytest.approx(logit(usual) - 2.0)
+
 
 CROWD = {
     "a": Reader(1.5, 0.1),
@@ -213,6 +228,31 @@ class TestFitCalibration:
             assert np.mean(verdict.scores[half]) == pytest.approx(
                 np.mean(marked, where=half), abs=0.06
             )
+
+    def test_never_lets_a_silent_reader_speak_for_a_mark(self) -> None:
+        # Those who are given few lesions agree more, which must not count for a mark.
+        mark = [(EFFUSION, square(0.0))]
+        readings: Readings = {
+            (f"{group}{number}", name): mark if name in marking else []
+            for number in range(60)
+            for group, read_by, marking in (
+                ("a", "wxz", "wxz"),
+                ("b", "uvy", "u"),
+                ("c", "wx", ""),
+            )
+            for name in read_by
+        }
+        survey = Survey.of(table_of(readings))
+        skill = _skill(survey)
+        mixes = [-1.0 if name in "wxz" else 1.0 for name in survey.table.reader_ids]
+        opposite = replace(skill, case_mix=np.array(mixes))
+
+        found = fit_calibration(
+            survey.table, survey.groups, survey.votes, opposite, survey.by_others
+        )
+
+        assert found.next_mark[:, -2].tolist() == [0.0] * 14
+        assert found.being_real[:, -2].tolist() == [0.0] * 14
 
     def test_learns_how_exactly_a_place_is_met(self) -> None:
         exact = read_by(np.random.default_rng(1), dict.fromkeys("abc", Reader(3.0)), images=100)

@@ -111,7 +111,9 @@ class TestFitByFinding:
         linear = (features * np.array([true[one] for one in findings])).sum(axis=1)
         observed = (rng.random(20_000) < sigmoid(linear)).astype(np.float64)
 
-        found = fit_by_finding(features, findings, binary_slope(observed, np.zeros(20_000)))
+        found = fit_by_finding(
+            features, findings, binary_slope(observed, np.zeros(20_000)), ridge=60.0
+        )
 
         assert found[EFFUSION] == pytest.approx(true[EFFUSION], abs=0.12)
         assert found[THICKENING] == pytest.approx(true[THICKENING], abs=0.12)
@@ -120,7 +122,9 @@ class TestFitByFinding:
         features, findings = np.ones((119, 1)), np.array([EFFUSION] * 100 + [THICKENING] * 19)
         observed = np.array([1.0] * 75 + [0.0] * 25 + [0.0] * 19)
 
-        found = fit_by_finding(features, findings, binary_slope(observed, np.zeros(119)))
+        found = fit_by_finding(
+            features, findings, binary_slope(observed, np.zeros(119)), ridge=60.0
+        )
 
         assert found[THICKENING] == found[0]
         assert found[EFFUSION] > found[0] > 0.0
@@ -129,7 +133,10 @@ class TestFitByFinding:
         nothing = np.zeros(0)
 
         found = fit_by_finding(
-            np.zeros((0, 3)), np.zeros(0, dtype=np.int64), binary_slope(nothing, nothing)
+            np.zeros((0, 3)),
+            np.zeros(0, dtype=np.int64),
+            binary_slope(nothing, nothing),
+            ridge=60.0,
         )
 
         assert found.tolist() == [[0.0] * 3] * 14

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from backend.domain.consensus.no_finding import (
     Normality,
+    fit_case_mix,
     fit_normality,
     p_no_finding,
     usual_normality,
@@ -94,6 +95,36 @@ class TestPNoFinding:
 
         assert found[0] == pytest.approx(fitted_panel().normality.normal_share)
         assert found[1] > found[0]
+
+
+class TestFitCaseMix:
+    def test_counts_by_hand(self) -> None:
+        # R1 read the one image that shows something, R2 both, R3 the other.
+        table = table_of({("a", "R1"): [(EFFUSION, square(0.0))], ("a", "R2"): [],
+                          ("b", "R2"): [], ("b", "R3"): []})  # fmt: skip
+
+        found = fit_case_mix(table, np.array([0]), np.array([1.0]))
+
+        expected = np.log(np.array([11.0 / 21, 11.0 / 22, 10.0 / 21]) / 0.5)
+        assert found.tolist() == pytest.approx(expected.tolist(), abs=1e-8)
+
+    def test_finds_who_was_given_normal_images(self) -> None:
+        marked = {(f"a{n}", name): [(EFFUSION, square(0.0))] for n in range(300) for name in "xyz"}
+        normal: Readings = {(f"b{n}", name): [] for n in range(300) for name in "uvz"}
+
+        panel = fit_panel(Survey.of(table_of({**marked, **normal})))
+
+        mix = dict(zip(panel.reader_ids, panel.skill.case_mix.tolist(), strict=True))
+        assert mix["x"] == mix["y"] > 0.2
+        assert mix["u"] == mix["v"] < -1.5
+        assert mix["u"] < mix["z"] < mix["x"]
+
+    def test_of_nothing_is_nothing(self) -> None:
+        survey = Survey.of(table_of({}))
+        no_marks = table_of({("a", "R1"): [], ("b", "R2"): []})
+
+        assert fit_case_mix(survey.table, survey.images, np.zeros(0)).shape == (0,)
+        assert fit_case_mix(no_marks, survey.images, np.zeros(0)).tolist() == [0.0, 0.0]
 
 
 class TestFitNormality:

@@ -40,7 +40,7 @@ class TestOddInput:
     def test_of_nothing_gives_nothing(self) -> None:
         found = by_overread(table_of({}))
 
-        assert list(answers(found, "overread-1-x", {})) == []
+        assert list(answers(found, "overread-2-x", {})) == []
         assert found.boxes.shape == (0, 4)
         assert found.p_no_finding.shape == (0,)
 

@@ -52,6 +52,23 @@ class TestCountVotes:
         assert listed(votes(votes_of(1, of=3))) == [(10, [(0, True), (1, False), (2, False)])]
 
 
+class TestLowest:
+    @given(readings_of_images(), st.integers(0, 2**32 - 1))
+    def test_equals_its_slow_twin(self, readings: Readings, seed: int) -> None:
+        every = votes(readings)
+        values = np.random.default_rng(seed).integers(-2, 3, len(every.clusters)).astype(float)
+        of_clusters = [
+            values[every.clusters == cluster].tolist() for cluster in range(len(every.findings))
+        ]
+
+        assert every.lowest(values).tolist() == [min(own) for own in of_clusters]
+        assert every.lowest_of_others(values).tolist() == [
+            min([*own[:one], *own[one + 1 :]], default=np.inf)
+            for own in of_clusters
+            for one in range(len(own))
+        ]
+
+
 class TestVotes:
     @given(readings_of_images(), st.data())
     def test_of_some_clusters_are_theirs(self, readings: Readings, data: st.DataObject) -> None:
