@@ -1,11 +1,9 @@
 """Give every reader an organisation of their own inside Label Studio.
 
 Community shows a user the projects of their own organisation only. Its API cannot make a second
-organisation; `label-studio shell` can, beside a running server. Some addresses of the API still
-answer across organisations, so every user also gets a revoked membership of every other
-organisation, which closes them. What stays open: a reader who moves their own account into
-another organisation by a request of their own sees part of it, and loses their own work list at
-once; provisioning again puts the account back.
+organisation; `label-studio shell` can, beside a running server. Where Community forgets to ask
+for the organisation, and whatever else a reader has no business with, is closed by the package
+`overread_wall` that the server loads with its settings (`server_environment`).
 
 The program that the shell runs is fixed text; what varies, passwords among it, goes
 to its standard input as JSON and so never onto a command line, into a file or into a log.
@@ -21,13 +19,13 @@ from pathlib import Path
 _TASK_LOCK_SECONDS = 3600
 _PROVISION_TIMEOUT_SECONDS = 300.0
 _MARKER = "overread-provisioned:"
+_WALL = Path(__file__).parent / "inside"
 _SHELL_LINE = "exec(__import__('json').loads(input()))\n"
 
 # Runs inside Label Studio's own Python. All or nothing; safe to repeat.
 _PROGRAM = """
 import json
 from django.db import transaction
-from django.utils import timezone
 from organizations.models import Organization, OrganizationMember
 from rest_framework.authtoken.models import Token
 from users.models import User
@@ -66,27 +64,18 @@ def provision(account):
     service = known_user(account["service_email"], None, False)
     enter(reader, organisation)
     enter(service, organisation)
+    # Earlier versions gave everybody a revoked membership, and /api/users/ lists those.
+    strangers = OrganizationMember.objects.filter(organization=organisation)
+    strangers.exclude(user__in=[reader, service]).exclude(deleted_at=None).delete()
     Token.objects.filter(user=service).exclude(key=account["service_token"]).delete()
     Token.objects.get_or_create(user=service, key=account["service_token"])
     return {"reader_id": account["reader_id"], "organisation_id": organisation.pk,
             "user_id": reader.pk, "service_user_id": service.pk}
 
-def build_wall():
-    # Task lists, single annotations and the Data Manager do not ask for the organisation; they
-    # do refuse whoever has a revoked membership in it.
-    known = set(OrganizationMember.objects.values_list("user_id", "organization_id"))
-    users = User.objects.filter(is_superuser=False).values_list("pk", flat=True)
-    organisations = Organization.objects.values_list("pk", flat=True)
-    now = timezone.now()
-    OrganizationMember.objects.bulk_create([
-        OrganizationMember(user_id=user, organization_id=organisation, deleted_at=now)
-        for user in users for organisation in organisations if (user, organisation) not in known])
-
 try:
     with transaction.atomic():
         found_own_organisation()
         answer = {"readers": [provision(account) for account in json.loads(input())]}
-        build_wall()
 except Exception as error:
     answer = {"error": type(error).__name__ + ": " + str(error)}
 print()
@@ -181,6 +170,9 @@ def server_environment(data_dir: Path, url: str) -> dict[str, str]:
         "ML_BLOCK_LOCAL_IP": "false",
         "SSRF_PROTECTION_ENABLED": "false",
         "TASK_LOCK_TTL": str(_TASK_LOCK_SECONDS),
+        # The wall between readers, inside Label Studio's own process.
+        "PYTHONPATH": str(_WALL),
+        "DJANGO_SETTINGS_MODULE": "overread_wall.settings",
     }
 
 
