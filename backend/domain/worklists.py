@@ -50,6 +50,10 @@ class WorklistEntry:
         What is asked.
     state : EntryState
         How far it has come.
+    arm_drawn : bool
+        Whether the arm was drawn by lot. An image that no model has seen yet is read unassisted
+        by circumstance; whoever compares the arms, for automation bias above all, leaves such
+        entries out, since they differ from the rest in more than the arm.
     task_id : int or None
         Task in Label Studio; None until it is pushed.
     id : int or None
@@ -67,6 +71,7 @@ class WorklistEntry:
     round: int = 1
     kind: EntryKind = EntryKind.READING
     state: EntryState = EntryState.OPEN
+    arm_drawn: bool = True
     task_id: int | None = None
     id: int | None = None
 

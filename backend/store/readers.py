@@ -73,6 +73,20 @@ class Readers:
         """
         return list(self._session.scalars(select(ReaderRow.id).order_by(ReaderRow.id)))
 
+    def set_active(self, reader_id: str, *, active: bool) -> None:
+        """Say whether a reader reads; readings are kept either way.
+
+        Parameters
+        ----------
+        reader_id : str
+            Who.
+        active : bool
+            False for somebody who has left.
+        """
+        self._session.execute(
+            update(ReaderRow).where(ReaderRow.id == reader_id).values(active=active)
+        )
+
     def add_project(self, project: ReaderProject) -> None:
         """Give a reader a project, or replace the one that is gone.
 
