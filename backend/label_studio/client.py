@@ -6,7 +6,7 @@ types of another edition and repeats failed POSTs, which would double tasks.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
@@ -15,7 +15,6 @@ from backend.label_studio import predictions, task_lists, tasks
 from backend.label_studio.connection import (
     Connection,
     LabelStudioError,
-    LabelStudioMissingError,
     error_of_silence,
     error_of_status,
 )
@@ -49,6 +48,11 @@ class LabelStudioClient:
 
     def __init__(self, base_url: str, token: str, *, timeout_seconds: float = 60.0) -> None:
         self._connection = Connection(base_url, token, timeout_seconds=timeout_seconds)
+
+    @property
+    def connection(self) -> Connection:
+        """For what is asked of single tasks, in modules of their own."""
+        return self._connection
 
     def close(self) -> None:
         """Close the connections."""
@@ -253,35 +257,6 @@ class LabelStudioClient:
             `tasks.task_data`, whole.
         """
         self._connection.ask("PATCH", f"/api/tasks/{task_id}/", body={"data": dict(data)})
-
-    def has_draft(self, task_id: int) -> bool:
-        """Return whether somebody began to mark a task and did not submit.
-
-        Parameters
-        ----------
-        task_id : int
-            Which; False when it does not exist.
-
-        Returns
-        -------
-        bool
-            Label Studio saves a draft a moment after every change.
-        """
-        return bool(self._connection.ask("GET", f"/api/tasks/{task_id}/drafts"))
-
-    def stop_serving(self, task_ids: Sequence[int]) -> None:
-        """Serve tasks to nobody any more; who has one open can still submit it.
-
-        Parameters
-        ----------
-        task_ids : sequence of int
-            Which; unknown ones are fine.
-        """
-        for task_id in task_ids:
-            with suppress(LabelStudioMissingError):
-                self._connection.ask(
-                    "PATCH", f"/api/tasks/{task_id}/", body={"is_labeled": True}
-                )
 
     def delete_tasks(self, project_id: int, task_ids: Sequence[int]) -> None:
         """Delete tasks with their annotations; repeatable.

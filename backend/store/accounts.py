@@ -90,6 +90,16 @@ class Accounts:
         row = self._session.get(AccountRow, name)
         return None if row is None else _account(row)
 
+    def remove_reader(self, reader_id: str) -> None:
+        """Take a reader's account away; an open session ends with it.
+
+        Parameters
+        ----------
+        reader_id : str
+            Whose; one without an account is fine.
+        """
+        self._session.execute(delete(AccountRow).where(AccountRow.reader_id == reader_id))
+
     def by_token(self, token_sha256: str) -> Account | None:
         """Return the account that a bearer token belongs to.
 

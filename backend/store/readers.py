@@ -106,8 +106,13 @@ class Readers:
         )
         self._session.flush()
 
-    def projects(self) -> list[ReaderProject]:
+    def projects(self, *, also_of_inactive: bool = False) -> list[ReaderProject]:
         """Return the projects of active readers.
+
+        Parameters
+        ----------
+        also_of_inactive : bool
+            Whether those of readers who have left are given too.
 
         Returns
         -------
@@ -117,9 +122,10 @@ class Readers:
         query = (
             select(ReadingProjectRow)
             .join(ReaderRow, ReaderRow.id == ReadingProjectRow.reader_id)
-            .where(ReaderRow.active)
             .order_by(ReadingProjectRow.reader_id)
         )
+        if not also_of_inactive:
+            query = query.where(ReaderRow.active)
         return [_project(row) for row in self._session.scalars(query)]
 
     def project_of(self, reader_id: str) -> ReaderProject:

@@ -6,9 +6,9 @@ from datetime import datetime
 from sqlalchemy import func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from backend.domain.readings import Arm
-from backend.domain.worklists import EntryKind, EntryState, WorklistEntry
+from backend.domain.worklists import EntryState, WorklistEntry
 from backend.store.tables import WorklistEntryRow
+from backend.store.worklist_rows import entry_of
 
 
 class Worklists:
@@ -80,7 +80,7 @@ class Worklists:
             query = query.where(WorklistEntryRow.reader_id == reader_id)
         if state is not None:
             query = query.where(WorklistEntryRow.state == state)
-        return [_entry(row) for row in self._session.scalars(query)]
+        return [entry_of(row) for row in self._session.scalars(query)]
 
     def get(self, entry_id: int) -> WorklistEntry | None:
         """Return one entry.
@@ -96,7 +96,7 @@ class Worklists:
             None when there is none.
         """
         row = self._session.get(WorklistEntryRow, entry_id, populate_existing=True)
-        return None if row is None else _entry(row)
+        return None if row is None else entry_of(row)
 
     def withdrawn_before(self, reader_id: str, before: datetime) -> list[WorklistEntry]:
         """Return the entries that were withdrawn and still have a task.
@@ -123,7 +123,7 @@ class Worklists:
             )
             .order_by(WorklistEntryRow.rank)
         )
-        return [_entry(row) for row in self._session.scalars(query)]
+        return [entry_of(row) for row in self._session.scalars(query)]
 
     def place(self, ranks: Mapping[int, int]) -> None:
         """Give entries other places in the queue.
@@ -193,7 +193,7 @@ class Worklists:
             )
             .order_by(WorklistEntryRow.rank)
         )
-        return [_entry(row) for row in self._session.scalars(query)]
+        return [entry_of(row) for row in self._session.scalars(query)]
 
     def task_updated_at(self, entry_id: int) -> datetime | None:
         """Return how new the newest known state of an entry's task is.
@@ -293,22 +293,3 @@ class Worklists:
             query = query.where(WorklistEntryRow.reader_id == reader_id)
         found = dict(self._session.execute(query).all())
         return {state: found.get(state.value, 0) for state in EntryState}
-
-
-def _entry(row: WorklistEntryRow) -> WorklistEntry:
-    return WorklistEntry(
-        image_id=row.image_id,
-        reader_id=row.reader_id,
-        rank=row.rank,
-        score=row.score,
-        channel=row.channel,
-        reason=row.reason,
-        arm=Arm(row.arm),
-        model_version=row.model_version,
-        round=row.round,
-        kind=EntryKind(row.kind),
-        state=EntryState(row.state),
-        arm_drawn=row.arm_drawn,
-        task_id=row.task_id,
-        id=row.id,
-    )

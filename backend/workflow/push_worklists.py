@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from backend.domain.images import Image
 from backend.domain.predictions import Prediction
 from backend.domain.worklists import EntryState, WorklistEntry
-from backend.label_studio import regions, tasks
+from backend.label_studio import open_tasks, regions, tasks
 from backend.label_studio.client import LabelStudioClient
 from backend.store.readers import ReaderProject
 from backend.store.unit_of_work import Store, UnitOfWork
@@ -135,7 +135,9 @@ def _remove(
     begun = set()
     for entry in withdrawn:
         state = client.task_state(project.project_id, entry.task_id or 0)
-        if state is not None and (state.annotations or client.has_draft(state.task_id)):
+        if state is not None and (
+            state.annotations or open_tasks.has_draft(client.connection, state.task_id)
+        ):
             begun.add(entry.key)
     removed = [entry for entry in withdrawn if entry.key not in begun]
     if removed:

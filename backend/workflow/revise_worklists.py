@@ -6,6 +6,7 @@ from datetime import datetime
 from backend.domain.acquisition import revision
 from backend.domain.acquisition.revision import Revision
 from backend.domain.worklists import EntryState, WorklistEntry
+from backend.label_studio import open_tasks
 from backend.label_studio.client import LabelStudioClient
 from backend.store.readers import ReaderProject
 from backend.store.records import AuditEvent
@@ -64,7 +65,9 @@ def revise_worklist(
     with store.transaction() as unit:
         gone = _record(unit, project, change, now)
     with desk.open_client(project.reader_id) as client:
-        client.stop_serving([entry.task_id for entry in gone if entry.task_id is not None])
+        open_tasks.stop_serving(
+            client.connection, [entry.task_id for entry in gone if entry.task_id is not None]
+        )
     push_worklist(store, desk, project, now=now)
     return change
 
@@ -96,7 +99,7 @@ def _drafted(client: LabelStudioClient, entries: Sequence[WorklistEntry]) -> set
     return {
         entry.key
         for entry in entries
-        if entry.task_id is not None and client.has_draft(entry.task_id)
+        if entry.task_id is not None and open_tasks.has_draft(client.connection, entry.task_id)
     }
 
 

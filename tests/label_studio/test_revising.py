@@ -9,6 +9,7 @@ import pytest
 from backend.domain.predictions import Prediction
 from backend.domain.readings import Arm
 from backend.domain.worklists import EntryState
+from backend.label_studio import open_tasks
 from backend.label_studio.client import LabelStudioClient
 from backend.label_studio.connection import LabelStudioMissingError
 from backend.label_studio.reader_session import ReaderSession
@@ -54,9 +55,7 @@ def desk(
 
 
 @pytest.fixture
-def project(
-    organisations: tuple[Organisation, Organisation], project_id: int
-) -> ReaderProject:
+def project(organisations: tuple[Organisation, Organisation], project_id: int) -> ReaderProject:
     """Name the first reader's project."""
     keys = organisations[0].keys
     return ReaderProject("R8", "r8@example.com", keys.organisation_id, project_id)
@@ -199,9 +198,7 @@ class TestReviseWorklist:
         push_worklist(store, desk, project, now=clock())
         by_image = keys(store)
 
-        revise_worklist(
-            store, desk, project, order=[by_image["n0"], by_image["n5"]], now=clock()
-        )
+        revise_worklist(store, desk, project, order=[by_image["n0"], by_image["n5"]], now=clock())
 
         assert (entry.arm, entry.arm_drawn, entry.model_version) == (Arm.UNASSISTED, True, None)
         first = reader.next_task(project.project_id)
@@ -221,6 +218,6 @@ class TestReviseWorklist:
 class TestWithdrawnTask:
     def test_of_a_deleted_project_is_no_reason_to_stop(self, desk: LabelStudioDesk) -> None:
         with desk.open_client("R8") as client:
-            client.stop_serving([10**9])
+            open_tasks.stop_serving(client.connection, [10**9])
             with pytest.raises(LabelStudioMissingError):
                 client.update_task_data(10**9, {})

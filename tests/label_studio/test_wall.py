@@ -151,7 +151,7 @@ def stranger_in_a_browser(
 
 
 def addresses(routes: Sequence[Route], victim: Victim) -> list[str]:
-    named = {
+    named: dict[str, Sequence[object]] = {
         "entity_name": ["task", "annotation", "project"],
         "action_id": ["next_task"],
         "filename": [PLANTED],
@@ -197,7 +197,9 @@ def snapshot(victim: Victim) -> dict[str, str]:
             f"/api/tasks/{victim.ids['drafted']}/drafts",
         )
     }
-    return {place: value for place, value in lines(seen) if not re.search("last_activity|_ago", place)}
+    return {
+        place: value for place, value in lines(seen) if not re.search("last_activity|_ago", place)
+    }
 
 
 def lines(value: object, place: str = "") -> Iterator[tuple[str, str]]:
@@ -271,9 +273,12 @@ class TestWall:
         before = snapshot(victim)
         other = organisations[1]
         project = ensure_reading_project(
-            other.client, ReadingProject(f"Elsewhere {PLANTED}", FORM.read_text(), "http://127.0.0.1:9/", "k")
+            other.client,
+            ReadingProject(f"Elsewhere {PLANTED}", FORM.read_text(), "http://127.0.0.1:9/", "k"),
         )
-        data = task_data(entry=9, image_id="im9", image_url="http://127.0.0.1:9/", arm=Arm.ASSISTED)
+        data = task_data(
+            entry=9, image_id="im9", image_url="http://127.0.0.1:9/", arm=Arm.ASSISTED
+        )
         (task,) = other.client.import_tasks(project, [data])
         opened = other.session.next_task(project)
         assert opened is not None
@@ -382,9 +387,12 @@ class TestSession:
         """What reading takes stays possible; the browser's tests say so of the pages."""
         session = organisations[0].session
         project = ensure_reading_project(
-            client, ReadingProject(f"To be read {PLANTED}", FORM.read_text(), "http://127.0.0.1:9/", "k")
+            client,
+            ReadingProject(f"To be read {PLANTED}", FORM.read_text(), "http://127.0.0.1:9/", "k"),
         )
-        data = task_data(entry=9, image_id="im9", image_url="http://127.0.0.1:9/", arm=Arm.ASSISTED)
+        data = task_data(
+            entry=9, image_id="im9", image_url="http://127.0.0.1:9/", arm=Arm.ASSISTED
+        )
         client.import_tasks(project, [data])
         task = session.next_task(project)
         assert task is not None

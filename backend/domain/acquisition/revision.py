@@ -57,9 +57,7 @@ def revise(
     staying = [entry for entry in entries if entry.key not in withdrawn]
     first = [key for key in open_keys if key in being_read]
     wanted = [key for key in dict.fromkeys(order) if key in open_keys]
-    queue = [
-        key for key in dict.fromkeys([*first, *wanted, *open_keys]) if key not in withdrawn
-    ]
+    queue = [key for key in dict.fromkeys([*first, *wanted, *open_keys]) if key not in withdrawn]
     before = {entry.key: entry.rank for entry in staying}
     dealt = dict(zip(queue, sorted(before.values()), strict=True))
     return Revision(

@@ -11,9 +11,10 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from jwt_auth.auth import TokenAuthenticationPhaseout
-from overread_wall import places
 from rest_framework.exceptions import AuthenticationFailed
 from tasks.models import Annotation, Task
+
+from overread_wall import places
 
 SERVICE_DOMAIN = "@overread.invalid"
 ACT_AS = "X-Overread-Act-As"
