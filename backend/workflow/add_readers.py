@@ -145,7 +145,9 @@ def add_readers(
             if known is not None and known.project_id != result.project.project_id:
                 unit.worklists.forget_tasks_of(reader.reader_id)
             unit.readers.add_project(result.project)
-            if not reader.keep_password:
+            if reader.keep_password:
+                unit.accounts.rename_reader(reader.reader_id, reader.email)
+            else:
                 unit.accounts.put(
                     Account(reader.email, "reader", reader.reader_id, reader.password_hash),
                     now=now,
