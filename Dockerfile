@@ -57,6 +57,8 @@ RUN uv pip install --python /opt/overread --no-deps .
 
 FROM python AS label-studio
 COPY --from=label-studio-environment /opt/label-studio /opt/label-studio
+# The wall between readers runs inside Label Studio's own process.
+COPY backend/label_studio/inside /opt/label-studio-wall
 # The server and `overread readers add` both start Label Studio through this. The database is
 # named here, because provisioning hands none of its own environment on.
 COPY --chmod=755 <<'SCRIPT' /usr/local/bin/label-studio-on-postgres

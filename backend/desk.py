@@ -6,6 +6,7 @@ from backend.label_studio import provision
 from backend.label_studio.client import LabelStudioClient
 from backend.label_studio.projects import MlBackend
 from backend.label_studio.reading_form import form_xml
+from backend.label_studio.registrar import OrganisationEach, Registrar, SharedOrganisation
 from backend.settings import Settings
 from backend.workflow.add_readers import ReadingRoom
 from backend.workflow.fill_worklists import QueueRules
@@ -30,7 +31,9 @@ def open_desk(settings: Settings) -> LabelStudioDesk:
     """
 
     def open_client(reader_id: str) -> LabelStudioClient:
-        return LabelStudioClient(settings.label_studio_url, service_token(settings, reader_id))
+        admin = settings.label_studio_admin_token
+        token = admin.get_secret_value() if admin else service_token(settings, reader_id)
+        return LabelStudioClient(settings.label_studio_url, token)
 
     return LabelStudioDesk(
         open_client=open_client,
@@ -54,10 +57,7 @@ def open_reading_room(settings: Settings) -> ReadingRoom:
         For `add_readers`.
     """
     return ReadingRoom(
-        command=settings.label_studio_command,
-        environment=provision.server_environment(
-            settings.label_studio_dir, settings.label_studio_url
-        ),
+        registrar=_registrar(settings),
         form=form_xml(),
         webhook_url=f"{settings.backend_url.rstrip('/')}/webhooks/label-studio",
         webhook_secret=webhook_secret(settings),
@@ -65,6 +65,16 @@ def open_reading_room(settings: Settings) -> ReadingRoom:
             settings.ml_backend_url, ML_BACKEND_USER, settings.derived_secret("ml-backend")
         ),
         open_client=open_desk(settings).open_client,
+    )
+
+
+def _registrar(settings: Settings) -> Registrar:
+    admin = settings.label_studio_admin_token
+    if admin is not None:
+        return SharedOrganisation(settings.label_studio_url, admin.get_secret_value())
+    return OrganisationEach(
+        settings.label_studio_command,
+        provision.server_environment(settings.label_studio_dir, settings.label_studio_url),
     )
 
 

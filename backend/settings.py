@@ -48,6 +48,9 @@ class Settings(BaseSettings):
         The `label-studio` executable, for provisioning and for starting it on this machine.
     label_studio_data_dir : Path or None
         Label Studio's own data folder; inside `data_dir` when unset.
+    label_studio_admin_token : SecretStr or None
+        API token of a user of Label Studio's first organisation, where its shell is out of
+        reach; all readers then share that organisation, and blinding is procedural.
     ml_backend_url : str
         Where Label Studio and the backend reach the ML backend.
     ml_backend_host, ml_backend_port : str, int
@@ -72,6 +75,9 @@ class Settings(BaseSettings):
     label_studio_url: str = "http://127.0.0.1:8080"
     label_studio_command: Path = Path(".venv-label-studio/bin/label-studio")
     label_studio_data_dir: Path | None = None
+    label_studio_admin_token: SecretStr | None = Field(
+        default=None, description="for one shared organisation; blinding is then procedural"
+    )
 
     ml_backend_url: str = "http://127.0.0.1:9090"
     ml_backend_host: str = "127.0.0.1"

@@ -9,14 +9,24 @@ import httpx2
 import typer
 
 from backend.desk import open_desk
+from backend.label_studio import blinding
 from backend.label_studio.connection import LabelStudioError
 from backend.local_services.processes import is_local
 from backend.settings import Settings
 from backend.store import schema
+from backend.store.readers import ReaderProject
 from backend.store.unit_of_work import Store, StoreUnavailableError
 from backend.terminal import console, print_json
 
 _TIMEOUT_SECONDS = 3.0
+_BUILD_THE_WALL = (
+    "start Label Studio with Overread's wall: overread up does; elsewhere set its environment "
+    "as docs/operations.md says under `How readers are kept apart`"
+)
+_SHARED = (
+    "to have it enforced, give Overread the server's shell (OVERREAD_LABEL_STUDIO_COMMAND), unset "
+    "OVERREAD_LABEL_STUDIO_ADMIN_TOKEN and add the readers again"
+)
 
 
 class NotWellError(RuntimeError):
@@ -35,11 +45,14 @@ class Checkup:
         How it is.
     remedy : str or None
         What to do; None when it is well.
+    advice : str or None
+        What could be better, where it works as it was set up.
     """
 
     what: str
     state: str
     remedy: str | None = None
+    advice: str | None = None
 
 
 def doctor(
@@ -57,6 +70,8 @@ def doctor(
             console.print(checkup.state, markup=False)
             if checkup.remedy:
                 console.print(f"     -> {checkup.remedy}", markup=False)
+            if checkup.advice:
+                console.print(f"     {checkup.advice}", markup=False)
     ill = [checkup.what for checkup in checkups if checkup.remedy]
     if ill:
         raise NotWellError(f"to be mended: {', '.join(ill)}")
@@ -102,7 +117,7 @@ def _database(settings: Settings) -> Iterator[Checkup]:
     )
     if not is_old:
         yield _champion(store)
-        yield from _readers(settings, store)
+        yield from blinding_of_readers(settings, store)
 
 
 def _champion(store: Store) -> Checkup:
@@ -113,18 +128,48 @@ def _champion(store: Store) -> Checkup:
     return Checkup("model", f"{champion.name} is champion")
 
 
-def _readers(settings: Settings, store: Store) -> Iterator[Checkup]:
+def blinding_of_readers(settings: Settings, store: Store) -> Iterator[Checkup]:
+    """Try, for every reader, what the reader could try to see of another one.
+
+    Parameters
+    ----------
+    settings : Settings
+        Where Label Studio is, and its secrets.
+    store : Store
+        Who reads.
+
+    Yields
+    ------
+    Checkup
+        One per reader.
+    """
     with store.snapshot() as unit:
         projects = unit.readers.projects()
-    for project in projects:
-        what = f"project of {project.reader_id}"
+    for number, project in enumerate(projects):
+        neighbour = projects[number - 1]
+        others = [neighbour.project_id] if neighbour is not project else []
         try:
-            with open_desk(settings).open_client(project.reader_id) as client:
-                client.stream_url(project.project_id)
+            yield _blinding(settings, project, others)
         except LabelStudioError as error:
-            yield Checkup(what, str(error), f"mend it: overread readers add {project.reader_id}")
-        else:
-            yield Checkup(what, "reachable, in an organisation of its own: blinding is enforced")
+            yield Checkup(
+                f"project of {project.reader_id}",
+                str(error),
+                f"mend it: overread readers add {project.reader_id}",
+            )
+
+
+def _blinding(settings: Settings, project: ReaderProject, others: list[int]) -> Checkup:
+    what = f"project of {project.reader_id}"
+    with open_desk(settings).open_client(project.reader_id) as client:
+        client.stream_url(project.project_id)
+        if settings.label_studio_admin_token is not None:
+            state = "reachable; blinding is procedural: readers share one organisation"
+            return Checkup(what, state, advice=_SHARED)
+        gaps = blinding.gaps(client.connection, others)
+    if gaps:
+        state = f"reachable; blinding is not enforced, only procedural: {'; '.join(gaps)}"
+        return Checkup(what, state, _BUILD_THE_WALL)
+    return Checkup(what, "reachable; blinding is enforced: other readers' work was refused")
 
 
 def _label_studio_command(settings: Settings) -> Checkup:

@@ -1,24 +1,33 @@
 """`overread readers`: who reads, and their log-ins."""
 
 import secrets
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Annotated
 
 import typer
 
 from backend.accounts import hash_password
 from backend.cli import reader_quality, reading_history
-from backend.desk import open_reading_room, service_token
+from backend.desk import open_desk, open_reading_room, service_token
 from backend.domain.worklists import EntryState
 from backend.opened import open_store
 from backend.settings import Settings
-from backend.terminal import console, now, print_json, print_table, waiting
+from backend.terminal import Steps, console, now, print_json, print_table, waiting
 from backend.workflow.add_readers import AddedReader, NewReader, add_readers
+from backend.workflow.deactivate_readers import deactivate_readers
+from backend.workflow.synchronise import synchronise
 
 app = typer.Typer(help="Readers, their worklists, and how well they read.", no_args_is_help=True)
 app.command()(reader_quality.stats)
 app.command()(reader_quality.agreement)
 app.command()(reading_history.history)
+
+SHARED_ORGANISATION = (
+    "All readers share one Label Studio organisation (OVERREAD_LABEL_STUDIO_ADMIN_TOKEN is set): "
+    "each can look at the others' projects and e-mail addresses. Blinding is procedural: tell the "
+    "readers to open their own worklists only. To have it enforced, give Overread the server's "
+    "shell."
+)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
@@ -40,28 +49,65 @@ def add(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Add readers: organisation, project and log-in in Label Studio. Repeat to mend."""
+    """Add readers: organisation, project and log-in in Label Studio. Repeat to mend.
+
+    Repeated with another --email, it changes the log-in. The pseudonym stays for ever: readings
+    and releases name it.
+    """
     settings = Settings()
     store = open_store(settings)
     with store.snapshot() as unit:
-        known = {project.reader_id: project.email for project in unit.readers.projects()}
+        known = unit.readers.projects(also_of_inactive=True)
+        active = {project.reader_id for project in unit.readers.projects()}
+    emails = {project.reader_id: project.email for project in known}
     new = [
         replace(
-            new_reader(settings, name, email=email or known.get(name), password=password),
-            keep_password=name in known and not (password or reset_password),
+            new_reader(settings, name, email=email or emails.get(name), password=password),
+            keep_password=name in active and not (password or reset_password),
         )
-        for name in names
+        for name in dict.fromkeys(names)
     ]
-    with waiting(f"setting up {', '.join(names)} in Label Studio"):
-        added = add_readers(store, open_reading_room(settings), new, now=now())
+    room = open_reading_room(settings)
+    with Steps() as steps:
+        steps.step(f"setting up {len(new)} readers in Label Studio", len(new))
+        added = add_readers(store, room, new, now=now(), on_reader=lambda _: steps.advance_by())
     _show(settings, new, added, as_json=as_json)
+    if not room.registrar.keeps_readers_apart and not as_json:
+        console.print(SHARED_ORGANISATION, markup=False)
+
+
+@app.command()
+def deactivate(
+    names: Annotated[list[str], typer.Argument(help="Who leaves.")], *, as_json: AsJson = False
+) -> None:
+    """Close the log-in of readers who leave and give their open images to others.
+
+    What they read is fetched first and stays. `readers add` brings them back.
+    """
+    settings = Settings()
+    store = open_store(settings)
+    with store.snapshot() as unit:
+        for name in names:
+            unit.readers.project_of(name)
+    with waiting("fetching what was read, closing log-ins"):
+        problems = synchronise(store, open_desk(settings), clock=now).problems
+        left = deactivate_readers(store, open_reading_room(settings).registrar, names, now=now())
+    if as_json:
+        print_json([asdict(one) | {"sync_problems": problems} for one in left])
+        return
+    for one in left:
+        console.print(f"{one.reader_id}: {one.withdrawn} open images go to other readers")
+        for problem in filter(None, [one.problem, *problems]):
+            console.print(f"problem: {problem}", markup=False)
 
 
 @app.command(name="list")
 def list_readers(*, as_json: AsJson = False) -> None:
     """List the readers with their progress."""
     with open_store().snapshot() as unit:
-        projects = {project.reader_id: project for project in unit.readers.projects()}
+        known = unit.readers.projects(also_of_inactive=True)
+        active = {project.reader_id for project in unit.readers.projects()}
+        projects = {project.reader_id: project for project in known}
         rows = []
         for reader_id in unit.readers.ids():
             counts = unit.worklists.counts(reader_id)
@@ -70,6 +116,7 @@ def list_readers(*, as_json: AsJson = False) -> None:
                 {
                     "reader": reader_id,
                     "email": project.email if project else None,
+                    "active": reader_id in active,
                     "open": counts[EntryState.OPEN],
                     "read": counts[EntryState.READ],
                     "skipped": counts[EntryState.SKIPPED],
@@ -78,7 +125,7 @@ def list_readers(*, as_json: AsJson = False) -> None:
     if as_json:
         print_json(rows)
     else:
-        columns = ("reader", "email", "open", "read", "skipped")
+        columns = ("reader", "email", "active", "open", "read", "skipped")
         print_table("Readers", columns, [[row[name] for name in columns] for row in rows])
 
 
@@ -104,7 +151,7 @@ def new_reader(
     chosen = password or secrets.token_urlsafe(9)
     return NewReader(
         reader_id=name,
-        email=email or f"{name.casefold()}@readers.example",
+        email=(email or f"{name}@readers.example").lower(),
         password=chosen,
         password_hash=hash_password(chosen),
         service_token=service_token(settings, name),

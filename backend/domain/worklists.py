@@ -78,6 +78,10 @@ class WorklistEntry:
     reading_id : int or None
         Of a second look, key of the reading that is looked at once more, in the revision in
         which it stood.
+    arm_drawn : bool
+        Whether the arm was drawn by lot. An image that no model has seen yet is read unassisted
+        by circumstance; whoever compares the arms, for automation bias above all, leaves such
+        entries out, since they differ from the rest in more than the arm.
     task_id : int or None
         Task in Label Studio; None until it is pushed.
     id : int or None
@@ -98,6 +102,7 @@ class WorklistEntry:
     kind: EntryKind = EntryKind.READING
     state: EntryState = EntryState.OPEN
     reading_id: int | None = None
+    arm_drawn: bool = True
     task_id: int | None = None
     id: int | None = None
     skip: Skip | None = None

@@ -49,6 +49,11 @@ class LabelStudioClient:
     def __init__(self, base_url: str, token: str, *, timeout_seconds: float = 60.0) -> None:
         self._connection = Connection(base_url, token, timeout_seconds=timeout_seconds)
 
+    @property
+    def connection(self) -> Connection:
+        """For what is asked of single tasks, in modules of their own."""
+        return self._connection
+
     def close(self) -> None:
         """Close the connections."""
         self._connection.http.close()

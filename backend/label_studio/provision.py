@@ -1,14 +1,12 @@
 """Give every reader an organisation of their own inside Label Studio.
 
 Community shows a user the projects of their own organisation only. Its API cannot make a second
-organisation; `label-studio shell` can, beside a running server. Some addresses of the API still
-answer across organisations, so every user also gets a revoked membership of every other
-organisation, which closes them. What stays open: a reader who moves their own account into
-another organisation by a request of their own sees part of it, and loses their own work list at
-once; provisioning again puts the account back.
+organisation; `label-studio shell` can, beside a running server. Where Community forgets to ask
+for the organisation, and whatever else a reader has no business with, is closed by the package
+`overread_wall` that the server loads with its settings (`server_environment`).
 
-The program that the shell runs is fixed text; what varies, passwords among it, goes
-to its standard input as JSON and so never onto a command line, into a file or into a log.
+The program that the shell runs is `overread_wall.registration`; what varies, passwords among it,
+goes to its standard input as JSON and so never onto a command line, into a file or into a log.
 """
 
 import json
@@ -21,77 +19,8 @@ from pathlib import Path
 _TASK_LOCK_SECONDS = 3600
 _PROVISION_TIMEOUT_SECONDS = 300.0
 _MARKER = "overread-provisioned:"
-_SHELL_LINE = "exec(__import__('json').loads(input()))\n"
-
-# Runs inside Label Studio's own Python. All or nothing; safe to repeat.
-_PROGRAM = """
-import json
-from django.db import transaction
-from django.utils import timezone
-from organizations.models import Organization, OrganizationMember
-from rest_framework.authtoken.models import Token
-from users.models import User
-
-def known_user(email, password, reset):
-    user = User.objects.filter(email=User.objects.normalize_email(email)).first()
-    if user is None:
-        return User.objects.create_user(email=email, username=email, password=password)
-    if reset and not user.check_password(password):
-        user.set_password(password)
-        user.save()
-    return user
-
-def found_own_organisation():
-    # Label Studio puts administrators into the first organisation: let that be no reader's.
-    if not Organization.objects.exists():
-        founder = known_user("service@overread.invalid", None, False)
-        Organization.create_organization(created_by=founder, title="Overread")
-
-def enter(user, organisation):
-    others = OrganizationMember.objects.filter(user=user).exclude(organization=organisation)
-    if others.filter(deleted_at=None).exists():
-        raise ValueError(user.email + " belongs to another Label Studio organisation")
-    others.delete()  # Label Studio logs a user in to the oldest membership, revoked or not
-    organisation.add_user(user)
-    user.active_organization = organisation
-    user.save()
-
-def provision(account):
-    reader = known_user(account["email"], account["password"], account["reset_password"])
-    organisation = Organization.objects.filter(created_by=reader).first()
-    organisation = organisation or Organization.create_organization(
-        created_by=reader, title="Reader " + account["reader_id"])
-    organisation.jwt.legacy_api_tokens_enabled = True
-    organisation.jwt.save()
-    service = known_user(account["service_email"], None, False)
-    enter(reader, organisation)
-    enter(service, organisation)
-    Token.objects.filter(user=service).exclude(key=account["service_token"]).delete()
-    Token.objects.get_or_create(user=service, key=account["service_token"])
-    return {"reader_id": account["reader_id"], "organisation_id": organisation.pk,
-            "user_id": reader.pk, "service_user_id": service.pk}
-
-def build_wall():
-    # Task lists, single annotations and the Data Manager do not ask for the organisation; they
-    # do refuse whoever has a revoked membership in it.
-    known = set(OrganizationMember.objects.values_list("user_id", "organization_id"))
-    users = User.objects.filter(is_superuser=False).values_list("pk", flat=True)
-    organisations = Organization.objects.values_list("pk", flat=True)
-    now = timezone.now()
-    OrganizationMember.objects.bulk_create([
-        OrganizationMember(user_id=user, organization_id=organisation, deleted_at=now)
-        for user in users for organisation in organisations if (user, organisation) not in known])
-
-try:
-    with transaction.atomic():
-        found_own_organisation()
-        answer = {"readers": [provision(account) for account in json.loads(input())]}
-        build_wall()
-except Exception as error:
-    answer = {"error": type(error).__name__ + ": " + str(error)}
-print()
-print(MARKER + json.dumps(answer))
-"""
+_WALL = Path(__file__).parent / "inside"
+_SHELL_LINE = "from overread_wall import registration; registration.answer(input())\n"
 
 
 class ProvisioningError(RuntimeError):
@@ -125,7 +54,7 @@ class ReaderAccount:
     @property
     def service_email(self) -> str:
         """Name of the organisation's service user; nobody can log in with it."""
-        return f"service.{self.reader_id.casefold()}@overread.invalid"
+        return _service_email(self.reader_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +110,9 @@ def server_environment(data_dir: Path, url: str) -> dict[str, str]:
         "ML_BLOCK_LOCAL_IP": "false",
         "SSRF_PROTECTION_ENABLED": "false",
         "TASK_LOCK_TTL": str(_TASK_LOCK_SECONDS),
+        # The wall between readers, inside Label Studio's own process.
+        "PYTHONPATH": str(_WALL),
+        "DJANGO_SETTINGS_MODULE": "overread_wall.settings",
     }
 
 
@@ -236,8 +168,50 @@ def provision_readers(
         If Label Studio cannot be run, or refuses an account.
     """
     wanted = [{**asdict(account), "service_email": account.service_email} for account in accounts]
-    program = f"MARKER = {_MARKER!r}\n{_PROGRAM}"
-    typed = f"{_SHELL_LINE}{json.dumps(program)}\n{json.dumps(wanted)}\n"
+    return _run(command, environment, {"open": wanted}, timeout_seconds)
+
+
+def close_log_ins(
+    command: Path,
+    environment: Mapping[str, str],
+    reader_ids: Sequence[str],
+    *,
+    timeout_seconds: float = _PROVISION_TIMEOUT_SECONDS,
+) -> None:
+    """Let readers log in no more; what they did stays, and provisioning opens it again.
+
+    Parameters
+    ----------
+    command : Path
+        The `label-studio` executable.
+    environment : mapping of str to str
+        `server_environment` of the same server.
+    reader_ids : sequence of str
+        Whose; unknown ones are fine.
+    timeout_seconds : float, [s]
+        How long Label Studio's shell may take.
+
+    Raises
+    ------
+    ProvisioningError
+        If Label Studio cannot be run.
+    """
+    names = [_service_email(reader_id) for reader_id in reader_ids]
+    _run(command, environment, {"close": names}, timeout_seconds)
+
+
+def _service_email(reader_id: str) -> str:
+    return f"service.{reader_id.casefold()}@overread.invalid"
+
+
+def _run(
+    command: Path,
+    environment: Mapping[str, str],
+    wanted: Mapping[str, object],
+    timeout_seconds: float,
+) -> tuple[ProvisionedReader, ...]:
+    asked = {"marker": _MARKER, "open": [], "close": [], **wanted}
+    typed = f"{_SHELL_LINE}{json.dumps(asked)}\n"
     try:
         finished = subprocess.run(  # noqa: S603 - the command is configured, not user input
             [str(command), "shell"],

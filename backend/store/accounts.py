@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from backend.store.tables import AccountRow
@@ -89,6 +89,30 @@ class Accounts:
         """
         row = self._session.get(AccountRow, name)
         return None if row is None else _account(row)
+
+    def rename_reader(self, reader_id: str, name: str) -> None:
+        """Let a reader sign in under another e-mail address, with the same password.
+
+        Parameters
+        ----------
+        reader_id : str
+            Whose account; one without is fine.
+        name : str
+            The new address.
+        """
+        self._session.execute(
+            update(AccountRow).where(AccountRow.reader_id == reader_id).values(name=name)
+        )
+
+    def remove_reader(self, reader_id: str) -> None:
+        """Take a reader's account away; an open session ends with it.
+
+        Parameters
+        ----------
+        reader_id : str
+            Whose; one without an account is fine.
+        """
+        self._session.execute(delete(AccountRow).where(AccountRow.reader_id == reader_id))
 
     def by_token(self, token_sha256: str) -> Account | None:
         """Return the account that a bearer token belongs to.

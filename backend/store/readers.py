@@ -73,6 +73,20 @@ class Readers:
         """
         return list(self._session.scalars(select(ReaderRow.id).order_by(ReaderRow.id)))
 
+    def set_active(self, reader_id: str, *, active: bool) -> None:
+        """Say whether a reader reads; readings are kept either way.
+
+        Parameters
+        ----------
+        reader_id : str
+            Who.
+        active : bool
+            False for somebody who has left.
+        """
+        self._session.execute(
+            update(ReaderRow).where(ReaderRow.id == reader_id).values(active=active)
+        )
+
     def add_project(self, project: ReaderProject) -> None:
         """Give a reader a project, or replace the one that is gone.
 
@@ -92,8 +106,13 @@ class Readers:
         )
         self._session.flush()
 
-    def projects(self) -> list[ReaderProject]:
+    def projects(self, *, also_of_inactive: bool = False) -> list[ReaderProject]:
         """Return the projects of active readers.
+
+        Parameters
+        ----------
+        also_of_inactive : bool
+            Whether those of readers who have left are given too.
 
         Returns
         -------
@@ -103,9 +122,10 @@ class Readers:
         query = (
             select(ReadingProjectRow)
             .join(ReaderRow, ReaderRow.id == ReadingProjectRow.reader_id)
-            .where(ReaderRow.active)
             .order_by(ReadingProjectRow.reader_id)
         )
+        if not also_of_inactive:
+            query = query.where(ReaderRow.active)
         return [_project(row) for row in self._session.scalars(query)]
 
     def project_of(self, reader_id: str) -> ReaderProject:

@@ -31,6 +31,7 @@ def worklist_entry(row: WorklistEntryRow) -> WorklistEntry:
         kind=EntryKind(row.kind),
         state=EntryState(row.state),
         reading_id=row.reading_id,
+        arm_drawn=row.arm_drawn,
         task_id=row.task_id,
         id=row.id,
         skip=_skip(row),

@@ -1,6 +1,6 @@
 """Save and find worklist entries."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import func, insert, or_, select, update
@@ -46,6 +46,7 @@ class Worklists:
                         "channel": entry.channel,
                         "reason": entry.reason,
                         "arm": entry.arm,
+                        "arm_drawn": entry.arm_drawn,
                         "model_version": entry.model_version,
                         "kind": entry.kind,
                         "state": entry.state,
@@ -105,6 +106,46 @@ class Worklists:
         """
         row = self._session.get(WorklistEntryRow, entry_id, populate_existing=True)
         return None if row is None else worklist_entry(row)
+
+    def withdrawn_before(self, reader_id: str, before: datetime) -> list[WorklistEntry]:
+        """Return the entries that were withdrawn and still have a task.
+
+        Parameters
+        ----------
+        reader_id : str
+            Of whom.
+        before : datetime
+            Withdrawn until then; aware.
+
+        Returns
+        -------
+        list of WorklistEntry
+            By rank.
+        """
+        query = (
+            select(WorklistEntryRow)
+            .where(
+                WorklistEntryRow.reader_id == reader_id,
+                WorklistEntryRow.state == EntryState.WITHDRAWN,
+                WorklistEntryRow.task_id.is_not(None),
+                WorklistEntryRow.ended_at <= before,
+            )
+            .order_by(WorklistEntryRow.rank)
+        )
+        return [worklist_entry(row) for row in self._session.scalars(query)]
+
+    def place(self, ranks: Mapping[int, int]) -> None:
+        """Give entries other places in the queue.
+
+        Parameters
+        ----------
+        ranks : mapping of int to int
+            New rank by entry key.
+        """
+        for entry_id, rank in ranks.items():
+            self._session.execute(
+                update(WorklistEntryRow).where(WorklistEntryRow.id == entry_id).values(rank=rank)
+            )
 
     def last_rank(self) -> int:
         """Return the highest rank that was ever given.

@@ -1,14 +1,14 @@
 """Give readers what they need: a Label Studio organisation, a project, a log-in."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 
 from backend.formats.names import EXPECTED_NAME, is_safe
 from backend.label_studio import projects, provision
 from backend.label_studio.client import LabelStudioClient
 from backend.label_studio.connection import LabelStudioError
+from backend.label_studio.registrar import Registrar
 from backend.store.accounts import Account
 from backend.store.readers import ReaderProject
 from backend.store.records import AuditEvent
@@ -53,10 +53,8 @@ class ReadingRoom:
 
     Attributes
     ----------
-    command : Path
-        The `label-studio` executable.
-    environment : mapping of str to str
-        Its environment, naming its database.
+    registrar : Registrar
+        Makes the log-ins.
     form : str
         The reading form, as XML.
     webhook_url, webhook_secret : str
@@ -67,8 +65,7 @@ class ReadingRoom:
         Opens a client of a reader's organisation, by reader id.
     """
 
-    command: Path
-    environment: Mapping[str, str] = field(repr=False)
+    registrar: Registrar
     form: str = field(repr=False)
     webhook_url: str
     webhook_secret: str = field(repr=False)
@@ -96,7 +93,12 @@ class AddedReader:
 
 
 def add_readers(
-    store: Store, room: ReadingRoom, readers: Sequence[NewReader], *, now: datetime
+    store: Store,
+    room: ReadingRoom,
+    readers: Sequence[NewReader],
+    *,
+    now: datetime,
+    on_reader: Callable[[str], None] = lambda _: None,
 ) -> list[AddedReader]:
     """Add readers; repeatable.
 
@@ -110,6 +112,8 @@ def add_readers(
         Whom to add.
     now : datetime
         The time; aware.
+    on_reader : callable
+        Called with the reader id after each reader.
 
     Returns
     -------
@@ -125,23 +129,25 @@ def add_readers(
         if not is_safe(reader.reader_id):
             raise ReaderNameError(f"{reader.reader_id!r} cannot name a reader; {EXPECTED_NAME}")
 
-    provisioned = provision.provision_readers(
-        room.command, room.environment, [_account(reader) for reader in readers]
-    )
-    added = [
-        _equip(room, reader, home.organisation_id)
-        for reader, home in zip(readers, provisioned, strict=True)
-    ]
+    provisioned = room.registrar.register([_account(reader) for reader in readers])
+    added = []
+    for reader, home in zip(readers, provisioned, strict=True):
+        added.append(_equip(room, reader, home.organisation_id))
+        on_reader(reader.reader_id)
 
     with store.transaction() as unit:
         unit.readers.ensure([reader.reader_id for reader in readers], now=now)
+        for reader in readers:
+            unit.readers.set_active(reader.reader_id, active=True)
         before = {project.reader_id: project for project in unit.readers.projects()}
         for reader, result in zip(readers, added, strict=True):
             known = before.get(reader.reader_id)
             if known is not None and known.project_id != result.project.project_id:
                 unit.worklists.forget_tasks_of(reader.reader_id)
             unit.readers.add_project(result.project)
-            if not reader.keep_password:
+            if reader.keep_password:
+                unit.accounts.rename_reader(reader.reader_id, reader.email)
+            else:
                 unit.accounts.put(
                     Account(reader.email, "reader", reader.reader_id, reader.password_hash),
                     now=now,

@@ -213,6 +213,7 @@ def _entry(choice: Choice, reader_id: str, pool: _Pool, rules: QueueRules) -> Wo
         channel=choice.channel,
         reason=choice.reason,
         arm=arm,
+        arm_drawn=prediction is not None,
         model_version=prediction.model_version
         if prediction is not None and arm is Arm.ASSISTED
         else None,

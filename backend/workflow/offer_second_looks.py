@@ -153,6 +153,7 @@ def _entry(candidate: _Candidate, champion: str, rank: int) -> WorklistEntry:
         channel=CHANNEL,
         reason=reason(candidate.disagreements),
         arm=Arm.ASSISTED,
+        arm_drawn=False,
         model_version=champion,
         round=reading.round + 1,
         kind=EntryKind.SECOND_LOOK,

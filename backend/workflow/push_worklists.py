@@ -3,18 +3,21 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from backend.domain.images import Image
 from backend.domain.readings import Arm
 from backend.domain.worklists import EntryKind, EntryState, WorklistEntry
-from backend.label_studio import regions, second_look, tasks
+from backend.label_studio import open_tasks, regions, second_look, tasks
 from backend.label_studio.client import LabelStudioClient
 from backend.label_studio.regions import Region
 from backend.store.readers import ReaderProject
 from backend.store.unit_of_work import Store, UnitOfWork
 from backend.workflow.label_studio_desk import LabelStudioDesk
 from backend.workflow.receive_second_look import both_sets
+
+_KEPT_AFTER_WITHDRAWAL = timedelta(hours=8)
+"""A reader may have had a task open when it was withdrawn."""
 
 _REFRESH_IN_LAST_SHARE = 3
 """Links are renewed in the last third of their life."""
@@ -32,11 +35,14 @@ class PushReport:
         Tasks that an earlier, interrupted push had made.
     links_renewed : int
         Tasks that got a fresh image link.
+    removed : int
+        Tasks that were withdrawn hours ago and that nobody has begun.
     """
 
     tasks: int
     adopted: int
     links_renewed: int
+    removed: int = 0
 
 
 def push_worklist(
@@ -71,6 +77,9 @@ def push_worklist(
         ageing = unit.worklists.with_link_expiring(
             project.reader_id, now + desk.link_life / _REFRESH_IN_LAST_SHARE
         )
+        withdrawn = unit.worklists.withdrawn_before(
+            project.reader_id, now - _KEPT_AFTER_WITHDRAWAL
+        )
 
     with desk.open_client(project.reader_id) as client:
         missing = [entry for entry in entries if entry.task_id is None]
@@ -92,12 +101,17 @@ def push_worklist(
         _set_order(client, project, entries, task_of, shown)
         for entry in ageing:
             client.update_task_data(entry.task_id or 0, _data(entry, desk, expires_at))
+        removed = _remove(client, project, withdrawn)
+    if removed:
+        with store.transaction() as unit:
+            for entry in removed:
+                unit.worklists.forget_task(entry.key)
     if ageing:
         with store.transaction() as unit:
             unit.worklists.record_tasks(
                 [(entry.key, entry.task_id or 0) for entry in ageing], link_expires_at=expires_at
             )
-    return PushReport(tasks=len(new), adopted=len(adopted), links_renewed=len(ageing))
+    return PushReport(len(new), len(adopted), len(ageing), len(removed))
 
 
 def _shown(unit: UnitOfWork, entry: WorklistEntry, image: Image) -> list[Region]:
@@ -118,6 +132,23 @@ def _adopt(
     known = client.known_entries(project.project_id)
     wanted = {(entry.key, entry.image_id) for entry in missing}
     return {key: known[key, image_id] for key, image_id in wanted if (key, image_id) in known}
+
+
+def _remove(
+    client: LabelStudioClient, project: ReaderProject, withdrawn: Sequence[WorklistEntry]
+) -> list[WorklistEntry]:
+    """Delete the tasks that nobody has begun; what was submitted is still to be received."""
+    begun = set()
+    for entry in withdrawn:
+        state = client.task_state(project.project_id, entry.task_id or 0)
+        if state is not None and (
+            state.annotations or open_tasks.has_draft(client.connection, state.task_id)
+        ):
+            begun.add(entry.key)
+    removed = [entry for entry in withdrawn if entry.key not in begun]
+    if removed:
+        client.delete_tasks(project.project_id, [entry.task_id or 0 for entry in removed])
+    return removed
 
 
 def _data(entry: WorklistEntry, desk: LabelStudioDesk, expires_at: datetime) -> dict[str, object]:

@@ -1,23 +1,28 @@
-"""Organisations, users and the wall between them, on a real server."""
+"""Organisations, users and what becomes of them, on a real server."""
 
 import dataclasses
+import subprocess
+import uuid
 
 import pytest
 
-from backend.domain.readings import Arm
+from backend.label_studio.blinding import gaps
 from backend.label_studio.client import LabelStudioClient
 from backend.label_studio.connection import (
     Connection,
-    LabelStudioError,
     LabelStudioRefusedError,
     LabelStudioUnreachableError,
 )
-from backend.label_studio.provision import ProvisioningError, provision_readers
+from backend.label_studio.projects import ReadingProject, ensure_reading_project
+from backend.label_studio.provision import (
+    ProvisioningError,
+    ReaderAccount,
+    close_log_ins,
+    provision_readers,
+)
 from backend.label_studio.reader_session import ReaderSession
-from backend.label_studio.regions import no_finding_item
-from backend.label_studio.tasks import task_data
 from backend.local_services.processes import free_port
-from tests.label_studio.conftest import ACCOUNTS, Organisation
+from tests.label_studio.conftest import ACCOUNTS, FORM, Organisation
 from tests.label_studio_server import LabelStudioServer
 
 NEW_PHRASE = "third pass phrase"
@@ -74,72 +79,107 @@ class TestProvisionReaders:
             provision_readers(server.command, server.environment, [stranger])
 
 
-class TestWall:
-    """What a reader's token gets of another reader's work."""
+class TestChangedReaders:
+    """What happens to readers in a hospital: another address, a deleted user, somebody leaves."""
 
     @pytest.fixture
-    def annotation(
-        self, client: LabelStudioClient, reader: ReaderSession, project_id: int
-    ) -> dict[str, int]:
-        """Submit something in the first organisation."""
-        data = task_data(entry=1, image_id="im1", image_url="http://127.0.0.1/1", arm=Arm.ASSISTED)
-        (task_id,) = client.import_tasks(project_id, [data])
-        task = reader.next_task(project_id)
-        assert task is not None
-        made = reader.submit(task, [no_finding_item()], lead_time_seconds=1)
-        return {"project": project_id, "task": task_id, "annotation": made}
+    def account(self) -> ReaderAccount:
+        name = f"Q{uuid.uuid4().hex[:6]}"
+        return ReaderAccount(
+            name, f"{name}@example.com", "a pass phrase", uuid.uuid4().hex + 8 * "0"
+        )
 
-    @pytest.mark.parametrize(
-        "path",
-        [
-            "/api/projects/{project}/",
-            "/api/projects/{project}/export?exportType=JSON",
-            "/api/projects/{project}/model-versions/",
-            "/api/tasks/?project={project}&fields=all",
-            "/api/tasks/{task}/",
-            "/api/tasks/{task}/annotations/",
-            "/api/annotations/{annotation}/",
-            "/api/dm/project?project={project}",
-            "/api/dm/columns?project={project}",
-            "/api/ml/?project={project}",
-        ],
-    )
-    def test_refuses(
-        self,
-        server: LabelStudioServer,
-        organisations: tuple[Organisation, Organisation],
-        annotation: dict[str, int],
-        path: str,
+    def test_keep_everything_under_another_address(
+        self, server: LabelStudioServer, account: ReaderAccount
     ) -> None:
-        account = organisations[1].account
-        stranger = Connection(server.base_url, "")
-        with stranger.http:
-            token = stranger.log_in(account.email, account.password)
-        other = Connection(server.base_url, token)
-        with other.http, pytest.raises(LabelStudioError, match=r"answered 40[34]"):
-            other.ask("GET", path.format(**annotation))
+        before = provision_readers(server.command, server.environment, [account])
+        moved = dataclasses.replace(account, email=f"new-{account.email}")
+        assert provision_readers(server.command, server.environment, [moved]) == before
+        ReaderSession.log_in(server.base_url, moved.email, account.password).close()
+        with pytest.raises(LabelStudioRefusedError):
+            ReaderSession.log_in(server.base_url, account.email, account.password)
+        taken = dataclasses.replace(account, email="r9@example.com")
+        with pytest.raises(ProvisioningError, match="another Label Studio organisation"):
+            provision_readers(server.command, server.environment, [taken])
 
-    @pytest.mark.parametrize("path", ["/api/projects/", "/api/webhooks/", "/api/predictions/"])
-    def test_lists_nothing_of(
-        self, organisations: tuple[Organisation, Organisation], project_id: int, path: str
+    def test_are_made_again_when_deleted_by_hand(
+        self, server: LabelStudioServer, account: ReaderAccount
     ) -> None:
-        token = organisations[1].account.service_token
-        other = Connection(organisations[1].client._connection.base_url, token)
-        with other.http:
-            found = other.ask("GET", path, params={"project": project_id})
-        rows = found["results"] if isinstance(found, dict) else found
-        assert project_id not in [row.get("project", row["id"]) for row in rows]
+        [before] = provision_readers(server.command, server.environment, [account])
+        with LabelStudioClient(server.base_url, account.service_token) as client:
+            wanted = ReadingProject(
+                f"Worklist {account.reader_id}", FORM.read_text(), "http://127.0.0.1:9/", "k"
+            )
+            project = ensure_reading_project(client, wanted)
+        delete = f"from users.models import User; User.objects.get(pk={before.user_id}).delete()\n"
+        subprocess.run(
+            [str(server.command), "shell"],
+            env=server.environment,
+            input=delete,
+            text=True,
+            capture_output=True,
+            check=True,
+        )
 
-    def test_keeps_a_reader_from_writing_into(
-        self,
-        server: LabelStudioServer,
-        organisations: tuple[Organisation, Organisation],
-        annotation: dict[str, int],
+        [after] = provision_readers(server.command, server.environment, [account])
+
+        assert after.organisation_id == before.organisation_id
+        assert after.user_id != before.user_id
+        with LabelStudioClient(server.base_url, account.service_token) as client:
+            assert ensure_reading_project(client, wanted) == project
+        ReaderSession.log_in(server.base_url, account.email, account.password).close()
+
+    def test_cannot_log_in_once_they_left_and_can_when_they_are_back(
+        self, server: LabelStudioServer, account: ReaderAccount
     ) -> None:
-        other = Connection(server.base_url, organisations[1].account.service_token)
-        path = "/api/annotations/{annotation}/".format(**annotation)
-        with other.http, pytest.raises(LabelStudioError, match=r"answered 40[34]"):
-            other.ask("PATCH", path, body={"result": []})
+        before = provision_readers(server.command, server.environment, [account])
+        with ReaderSession.log_in(server.base_url, account.email, account.password) as session:
+            close_log_ins(server.command, server.environment, [account.reader_id, "nobody"])
+            with pytest.raises(LabelStudioRefusedError):
+                session.user_id()
+        with pytest.raises(LabelStudioRefusedError):
+            ReaderSession.log_in(server.base_url, account.email, account.password)
+
+        assert provision_readers(server.command, server.environment, [account]) == before
+        ReaderSession.log_in(server.base_url, account.email, account.password).close()
+
+    def test_lose_the_revoked_memberships_of_earlier_versions(
+        self, server: LabelStudioServer, account: ReaderAccount
+    ) -> None:
+        [reader] = provision_readers(server.command, server.environment, [account])
+        revoke = (
+            "from django.utils import timezone\n"
+            "from organizations.models import OrganizationMember as Member\n"
+            f"Member(organization_id={reader.organisation_id}, user_id=1, "
+            "deleted_at=timezone.now()).save()\n"
+        )
+        subprocess.run(
+            [str(server.command), "shell"],
+            env=server.environment,
+            input=revoke,
+            text=True,
+            capture_output=True,
+            check=True,
+        )
+        service = Connection(server.base_url, account.service_token)
+        with service.http:
+            assert len(service.ask("GET", "/api/users/")) == 3
+            provision_readers(server.command, server.environment, [account])
+            assert len(service.ask("GET", "/api/users/")) == 2
+
+
+class TestGaps:
+    def test_are_none_behind_the_wall(
+        self, organisations: tuple[Organisation, Organisation], project_id: int
+    ) -> None:
+        assert gaps(organisations[1].client.connection, [project_id]) == ()
+
+    def test_are_told_where_readers_share_an_organisation(
+        self, organisations: tuple[Organisation, Organisation], project_id: int
+    ) -> None:
+        """The own project stands for another reader's in the same organisation."""
+        [gap] = gaps(organisations[0].client.connection, [project_id])
+        assert f"project {project_id}" in gap
 
 
 class TestConnection:

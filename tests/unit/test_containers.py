@@ -19,7 +19,7 @@ from backend.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 ONE_SHOT = {"migrate", "provision"}
-PATHS_OF_THE_PROCESS = {"PATH", "HOME", "LANG", "PYTHONUNBUFFERED"}
+PATHS_OF_THE_PROCESS = {"PATH", "PYTHONPATH", "HOME", "LANG", "PYTHONUNBUFFERED"}
 
 Compose: TypeAlias = dict[str, Any]
 Stages: TypeAlias = dict[str, list[str]]
@@ -74,7 +74,9 @@ def missing_sources(stages: Stages, ignore_file: str) -> list[str]:
     }
     let_in = {line[1:] for line in ignore_file.splitlines() if line.startswith("!")}
     return sorted(
-        source for source in copied if source not in let_in or not (ROOT / source).exists()
+        source
+        for source in copied
+        if not let_in & {source, *map(str, Path(source).parents)} or not (ROOT / source).exists()
     )
 
 
@@ -269,6 +271,7 @@ PLANTED: list[tuple[str, str, object]] = [
     ("missing_gpus", "ml_backend.deploy", None),
     ("label_studio_differences", "label-studio.environment.SSRF_PROTECTION_ENABLED", "true"),
     ("label_studio_differences", "label-studio.environment.TASK_LOCK_TTL", None),
+    ("label_studio_differences", "label-studio.environment.DJANGO_SETTINGS_MODULE", None),
     ("unreachable_addresses", "nightly.environment.OVERREAD_BACKEND_URL", "http://gone:8090"),
 ]
 

@@ -154,3 +154,23 @@ class TestFillWorklists:
         assert fill(store) == []
         enrol(store, "R1")
         assert fill(store) == []
+
+
+class TestArmDrawn:
+    def test_is_told_of_entries_that_a_model_could_have_been_shown_in(self, pool: Store) -> None:
+        entries = fill(pool, rules(unassisted_share=0.5))
+
+        assert {one.arm for one in entries} == set(Arm)
+        assert all(one.arm_drawn for one in entries)
+        with pool.snapshot() as unit:
+            assert all(one.arm_drawn for one in unit.worklists.all())
+
+    def test_is_not_told_when_there_was_no_model(self, store: Store) -> None:
+        register(store, *(image(f"n{number}") for number in range(5)))
+        enrol(store, *READERS)
+
+        entries = fill(store)
+
+        assert {(one.arm, one.arm_drawn) for one in entries} == {(Arm.UNASSISTED, False)}
+        with store.snapshot() as unit:
+            assert not any(one.arm_drawn for one in unit.worklists.all())

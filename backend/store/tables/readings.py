@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, UniqueConstraint, text, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.domain.readings import Arm, Certainty, Origin, ReadingKind
@@ -38,6 +38,7 @@ class WorklistEntryRow(Table):
     channel: Mapped[str]
     reason: Mapped[str]
     arm: Mapped[str]
+    arm_drawn: Mapped[bool] = mapped_column(server_default=true())
     model_version: Mapped[str | None] = mapped_column(ForeignKey("model_version.name"))
     kind: Mapped[str]
     state: Mapped[str]
