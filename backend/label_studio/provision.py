@@ -58,12 +58,14 @@ def enter(user, organisation):
 
 def provision(account):
     reader = known_user(account["email"], account["password"], account["reset_password"])
-    organisation = Organization.objects.filter(created_by=reader).first()
+    service = known_user(account["service_email"], None, False)
+    founder = service if account["shared_organisation"] else reader
+    organisation = Organization.objects.filter(created_by=founder).first()
     organisation = organisation or Organization.create_organization(
-        created_by=reader, title="Reader " + account["reader_id"])
+        created_by=founder,
+        title=account["shared_organisation"] or "Reader " + account["reader_id"])
     organisation.jwt.legacy_api_tokens_enabled = True
     organisation.jwt.save()
-    service = known_user(account["service_email"], None, False)
     enter(reader, organisation)
     enter(service, organisation)
     Token.objects.filter(user=service).exclude(key=account["service_token"]).delete()
@@ -114,6 +116,9 @@ class ReaderAccount:
         40 characters: API token of the organisation's service user, chosen by the caller.
     reset_password : bool
         Whether an existing reader gets `password` too.
+    shared_organisation : str or None
+        Name of an organisation that several accounts with one service token share; None for one
+        of the reader's own.
     """
 
     reader_id: str
@@ -121,11 +126,15 @@ class ReaderAccount:
     password: str = field(repr=False)
     service_token: str = field(repr=False)
     reset_password: bool = False
+    shared_organisation: str | None = None
 
     @property
     def service_email(self) -> str:
         """Name of the organisation's service user; nobody can log in with it."""
-        return f"service.{self.reader_id.casefold()}@overread.invalid"
+        owner = self.shared_organisation or self.reader_id
+        # A reader may be called like the organisation: the plus keeps their users apart.
+        kind = "service+shared" if self.shared_organisation else "service"
+        return f"{kind}.{owner.casefold()}@overread.invalid"
 
 
 @dataclass(frozen=True, slots=True)

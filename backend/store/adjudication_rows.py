@@ -5,6 +5,7 @@ from typing import Any
 
 from backend.domain.adjudication.request import (
     CandidateBox,
+    Choice,
     ProposedBox,
     Request,
     RequestState,
@@ -44,6 +45,7 @@ def request_columns(request: Request) -> dict[str, Any]:
         ],
         "adjudicators": request.adjudicators,
         "not_for": request.not_for,
+        "by_hand": request.by_hand,
         "task_id": request.task_id,
     }
 
@@ -75,6 +77,7 @@ def request_of(row: AdjudicationRequestRow) -> Request:
         ),
         adjudicators=row.adjudicators,
         not_for=row.not_for,
+        by_hand=row.by_hand,
         state=RequestState(row.state),
         task_id=row.task_id,
         id=row.id,
@@ -163,6 +166,7 @@ def _proposed_json(one: ProposedBox) -> dict[str, Any]:
         "is_disputed": one.is_disputed,
         "sources": list(one.sources),
         "remark": one.remark,
+        "preset": one.preset,
     }
 
 
@@ -181,4 +185,5 @@ def _proposed(kept: dict[str, Any]) -> ProposedBox:
         is_disputed=kept["is_disputed"],
         sources=tuple(kept["sources"]),
         remark=kept["remark"],
+        preset=None if kept["preset"] is None else Choice(kept["preset"]),
     )

@@ -259,7 +259,7 @@ class Adjudications:
             found.setdefault(image_id, []).append(settled)
         return found
 
-    def _valid(self, image_ids: Iterable[str] | None) -> Select[Any]:
+    def _valid(self, image_ids: Iterable[str] | None) -> Select[AdjudicationRow, int, int]:
         query = (
             select(
                 AdjudicationRow,

@@ -46,6 +46,7 @@ def upgrade() -> None:
         sa.Column("candidates", sa.JSON(), nullable=False),
         sa.Column("adjudicators", sa.Integer(), nullable=False),
         sa.Column("not_for", sa.String(length=64), nullable=True),
+        sa.Column("by_hand", sa.Boolean(), nullable=False),
         sa.Column("task_id", sa.Integer(), nullable=True),
         sa.Column("task_updated_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("link_expires_at", sa.DateTime(timezone=True), nullable=True),
@@ -193,12 +194,17 @@ def upgrade() -> None:
         )
 
     op.add_column(
+        "dataset_image",
+        sa.Column("is_adjudicated", sa.Boolean(), server_default=sa.false(), nullable=False),
+    )
+    op.add_column(
         "consensus", sa.Column("verdict_version", sa.String(), server_default="", nullable=False)
     )
 
 
 def downgrade() -> None:
     op.drop_column("consensus", "verdict_version")
+    op.drop_column("dataset_image", "is_adjudicated")
     op.drop_table("adjudication_decision")
     op.drop_table("adjudication")
     op.drop_table("adjudication_request")

@@ -32,6 +32,7 @@ AGREED_SHARE, AGREED_CLUSTERS = 0.5, 3
 """Agreement is low where so many lesions or more are marked by less than this share of readers."""
 
 _EXTENT_SHARE, _AGREEMENT_SHARE = 0.5, 0.5
+_DECIMALS = 9
 
 
 class ConflictKind(StrEnum):
@@ -140,7 +141,7 @@ def find_conflicts(
     if changed_on_second_look:
         reason = "On a second look a reader changed the answer."
         found.append(Conflict(ConflictKind.SECOND_LOOK, (), 1.0, reason))
-    return tuple(sorted(found, key=lambda one: -one.consequence))
+    return tuple(sorted(found, key=lambda one: -round(one.consequence, _DECIMALS)))
 
 
 def rank(images: Iterable[DisputedImage]) -> list[DisputedImage]:
@@ -157,7 +158,11 @@ def rank(images: Iterable[DisputedImage]) -> list[DisputedImage]:
         The test split before all, because every later model is measured on it; then by falling
         consequence; ties by image id.
     """
-    return sorted(images, key=lambda one: (not one.is_test, -one.consequence, one.image_id))
+    return sorted(images, key=_place)
+
+
+def _place(image: DisputedImage) -> tuple[bool, float, str]:
+    return not image.is_test, -round(image.consequence, _DECIMALS), image.image_id
 
 
 def _open_rows(clusters: Sequence[Cluster]) -> list[int]:

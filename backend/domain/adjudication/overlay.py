@@ -5,7 +5,7 @@ from dataclasses import replace
 from math import prod
 
 from backend.domain import boxes as geometry
-from backend.domain.adjudication.verdict import Act, Decision, Verdict
+from backend.domain.adjudication.verdict import Act, Decision, Subject, Verdict
 from backend.domain.boxes import Box
 from backend.domain.consensus.clusters import Cluster, ClusterState, Consensus, Supporter
 from backend.domain.findings import Finding
@@ -141,6 +141,25 @@ def _likeness(cluster: Cluster, decision: Decision) -> float:
 
 def _iou(left: Box, right: Box) -> float:
     return float(geometry.pairwise_iou(geometry.stack([left]), geometry.stack([right])).item())
+
+
+def is_about(left: Subject, right: Subject) -> bool:
+    """Return whether two subjects are one cluster at different times.
+
+    Parameters
+    ----------
+    left, right : Subject
+        Two clusters of one image.
+
+    Returns
+    -------
+    bool
+        One finding, and a reader's box in common or an IoU of 0.5 or more.
+    """
+    if left.finding is not right.finding:
+        return False
+    shared = set(left.read_box_ids) & set(right.read_box_ids)
+    return bool(shared) or _iou(left.box, right.box) >= SAME_PLACE_IOU
 
 
 def same_outcome(left: tuple[Finding, Box] | None, right: tuple[Finding, Box] | None) -> bool:

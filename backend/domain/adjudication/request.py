@@ -19,6 +19,15 @@ class RequestState(StrEnum):
     REOPENED = "reopened"
 
 
+class Choice(StrEnum):
+    """What can be chosen for a box; the words of the form."""
+
+    ACCEPT = "Accept"
+    MERGE = "Merge"
+    REJECT = "Reject"
+    LEAVE = "Leave"
+
+
 @dataclass(frozen=True, slots=True)
 class ProposedBox:
     """One cluster, or one box drawn by another adjudicator, as it is shown.
@@ -39,6 +48,8 @@ class ProposedBox:
         Who marked it, by pseudonym of this image: "Reader A".
     remark : str
         What another adjudicator decided, and why; empty in a first round.
+    preset : Choice or None
+        What is chosen already; None where the adjudicator must choose.
     """
 
     subject: Subject | None
@@ -49,6 +60,7 @@ class ProposedBox:
     is_disputed: bool
     sources: tuple[str, ...] = ()
     remark: str = ""
+    preset: Choice | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +106,8 @@ class Request:
         How many must agree, 1 or 2.
     not_for : str or None
         The adjudicator whose verdict is to be confirmed by another one.
+    by_hand : bool
+        Whether a person reopened the image; it is then not withdrawn without a conflict.
     state : RequestState
         How far it has come.
     task_id : int or None
@@ -112,6 +126,7 @@ class Request:
     candidates: tuple[CandidateBox, ...]
     adjudicators: int = 1
     not_for: str | None = None
+    by_hand: bool = False
     state: RequestState = RequestState.OPEN
     task_id: int | None = None
     id: int | None = None

@@ -57,6 +57,7 @@ class AdjudicationRequestRow(Table):
     candidates: Mapped[list[Any]] = mapped_column(JSON)
     adjudicators: Mapped[int]
     not_for: Mapped[str | None] = mapped_column(ForeignKey("adjudicator.id"))
+    by_hand: Mapped[bool]
     task_id: Mapped[int | None] = mapped_column(unique=True)
     task_updated_at: Mapped[datetime | None]
     link_expires_at: Mapped[datetime | None]
