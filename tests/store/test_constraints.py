@@ -53,7 +53,7 @@ FORBIDDEN = [
     ("cluster", "p_true = 2", "p_true_is_share"),
     ("cluster_alternative", "finding = 14", "finding_known"),
     ("cluster_alternative", "score = 2", "score_is_share"),
-    ("adjudication", "state = 'odd'", "state_known"),
+    ("adjudication", "state = 'odd', reason = 'x'", "state_known"),
     ("adjudication", "state = 'withdrawn'", "reason_given"),
     ("adjudication", "adjudicator_id = NULL", "adjudicator_is_named"),
     ("adjudication", "version = 0", "counts_from_one"),
