@@ -49,6 +49,11 @@ class LabelStudioClient:
     def __init__(self, base_url: str, token: str, *, timeout_seconds: float = 60.0) -> None:
         self._connection = Connection(base_url, token, timeout_seconds=timeout_seconds)
 
+    @property
+    def connection(self) -> Connection:
+        """HTTP to the organisation, for `task_gates`."""
+        return self._connection
+
     def close(self) -> None:
         """Close the connections."""
         self._connection.http.close()
@@ -171,47 +176,6 @@ class LabelStudioClient:
             Keys.
         """
         return {int(row["id"]) for row in task_lists.rows(self._connection, project_id, "id")}
-
-    def open_tasks(self, project_id: int) -> dict[int, bool]:
-        """Return which tasks there are, and which of them are still served.
-
-        Parameters
-        ----------
-        project_id : int
-            Where.
-
-        Returns
-        -------
-        dict of int to bool
-            Key to whether somebody may still be given it.
-        """
-        rows = task_lists.rows(self._connection, project_id, "id,is_labeled")
-        return {int(row["id"]): not row["is_labeled"] for row in rows}
-
-    def close_task(self, task_id: int) -> None:
-        """Serve a task to nobody any more; who has it open can still submit.
-
-        Parameters
-        ----------
-        task_id : int
-            Which.
-        """
-        self._connection.ask("PATCH", f"/api/tasks/{task_id}/", body={"is_labeled": True})
-
-    def keep_from(self, task_id: int, user_id: int) -> None:
-        """Never serve a task to one user, as if that user had skipped it.
-
-        Parameters
-        ----------
-        task_id : int
-            Which; others get it.
-        user_id : int
-            Label Studio's key of the user.
-        """
-        skip = {"result": [], "was_cancelled": True, "completed_by": user_id}
-        self._connection.ask("POST", f"/api/tasks/{task_id}/annotations/", body=skip)
-        # Label Studio counts the skip as an answer.
-        self._connection.ask("PATCH", f"/api/tasks/{task_id}/", body={"is_labeled": False})
 
     def changed_tasks(self, project_id: int, since: datetime | None) -> Iterator[TaskState]:
         """Yield the tasks on which something was made, changed, skipped or deleted.

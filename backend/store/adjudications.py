@@ -1,8 +1,7 @@
 """Save and find verdicts, revision by revision."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -12,64 +11,16 @@ from sqlalchemy.orm import Session
 from backend.domain.adjudication.request import RequestState
 from backend.domain.adjudication.settlement import Settlement, settle
 from backend.domain.adjudication.verdict import Verdict
-from backend.store.adjudication_rows import decision_columns, decisions_of
+from backend.store.adjudication_rows import decision_columns
 from backend.store.membership import is_among
 from backend.store.tables import (
     AdjudicationDecisionRow,
     AdjudicationRequestRow,
     AdjudicationRow,
 )
+from backend.store.verdict_rows import KeptVerdict, VerdictReceipt, kept_verdict
 
-
-@dataclass(frozen=True, slots=True)
-class VerdictReceipt:
-    """How a verdict came in.
-
-    Attributes
-    ----------
-    request_id : int
-        What was asked.
-    decided_at, received_at : datetime
-        When it was submitted, and when the store got it; aware.
-    annotation_id : int or None
-        Annotation in Label Studio.
-    annotation_updated_at : datetime or None
-        When Label Studio last changed it.
-    lead_time_seconds : float or None, [s]
-        Time that the adjudicator took.
-    state : str
-        "valid", "quarantined" (kept, not used) or "withdrawn" (deleted by the adjudicator).
-    reason : str or None
-        Why it is not valid.
-    submitted : tuple or None
-        What Label Studio sent, when it could not be understood; None otherwise.
-    """
-
-    request_id: int
-    decided_at: datetime
-    received_at: datetime
-    annotation_id: int | None = None
-    annotation_updated_at: datetime | None = None
-    lead_time_seconds: float | None = None
-    state: str = "valid"
-    reason: str | None = None
-    submitted: tuple[Any, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class KeptVerdict:
-    """A verdict with its receipt.
-
-    Attributes
-    ----------
-    verdict : Verdict
-        What was decided; of one version.
-    receipt : VerdictReceipt
-        How it came in.
-    """
-
-    verdict: Verdict
-    receipt: VerdictReceipt
+__all__ = ["Adjudications", "KeptVerdict", "VerdictReceipt"]
 
 
 class Adjudications:
@@ -297,28 +248,4 @@ class Adjudications:
                 .order_by(AdjudicationDecisionRow.id)
             ):
                 decisions[found.adjudication_id].append(found)
-        return [_kept(row[0], decisions[row[0].id]) for row in rows]
-
-
-def _kept(row: AdjudicationRow, decisions: Sequence[AdjudicationDecisionRow]) -> KeptVerdict:
-    return KeptVerdict(
-        Verdict(
-            image_id=row.image_id,
-            decisions=decisions_of(decisions),
-            nothing_missing=row.nothing_missing,
-            is_complete=row.is_complete,
-            versions=(row.version,),
-            adjudicators=() if row.adjudicator_id is None else (row.adjudicator_id,),
-        ),
-        VerdictReceipt(
-            request_id=row.request_id,
-            decided_at=row.decided_at,
-            received_at=row.received_at,
-            annotation_id=row.annotation_id,
-            annotation_updated_at=row.annotation_updated_at,
-            lead_time_seconds=row.lead_time_seconds,
-            state=row.state,
-            reason=row.reason,
-            submitted=None if row.submitted is None else tuple(row.submitted),
-        ),
-    )
+        return [kept_verdict(row[0], decisions[row[0].id]) for row in rows]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from backend.domain.adjudication.request import Request, RequestState
-from backend.label_studio import adjudication_form
+from backend.label_studio import adjudication_form, task_gates
 from backend.label_studio.client import LabelStudioClient
 from backend.label_studio.connection import LabelStudioError, LabelStudioMissingError
 from backend.label_studio.tasks import MalformedTaskError, TaskState
@@ -175,10 +175,10 @@ def push_adjudications(store: Store, desk: LabelStudioDesk, *, now: datetime) ->
         return 0
 
     with desk.open_client(DESK) as client:
-        served = client.open_tasks(place.project_id)
+        served = task_gates.served_tasks(client.connection, place.project_id)
         for one in requests:
             if one not in pending and served.get(one.task_id or 0):
-                client.close_task(one.task_id or 0)
+                task_gates.close_task(client.connection, one.task_id or 0)
         missing = [one for one in pending if one.task_id not in served]
         made = _make_tasks(store, desk, client, place.project_id, missing, expires_at)
         task_of = {one.key: made.get(one.key, one.task_id or 0) for one in pending}
@@ -214,7 +214,7 @@ def _make_tasks(
         users = {one.id: one.user_id for one in unit.adjudicators.all()}
     for one in missing:
         if one.not_for is not None:
-            client.keep_from(task_of[one.key], users[one.not_for])
+            task_gates.keep_from(client.connection, task_of[one.key], users[one.not_for])
     with store.transaction() as unit:
         for key, task_id in task_of.items():
             unit.adjudication_requests.record_task(key, task_id, link_expires_at=expires_at)

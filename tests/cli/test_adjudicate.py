@@ -56,12 +56,12 @@ class TestAdjudicate:
     def test_tells_people_the_same_and_that_nobody_adjudicates(
         self, disputed: CommandLine
     ) -> None:
-        told = disputed("adjudicate", "route", OVERREAD_READERS_PER_IMAGE="2").told
+        routed = disputed("adjudicate", "route", OVERREAD_READERS_PER_IMAGE="2")
 
-        assert "i1" in told
-        assert "One place, called" in told
-        assert "overread adjudicate adjudicators add" in told
-        assert "i1" in disputed("adjudicate", "status").told
+        assert "i1" in routed.output
+        assert "One place, called" in routed.output
+        assert "overread adjudicate adjudicators add" in routed.told
+        assert "i1" in disputed("adjudicate", "status").output
 
     def test_shows_verdicts_and_reopens_them(self, disputed: CommandLine) -> None:
         route(disputed)
@@ -75,7 +75,7 @@ class TestAdjudicate:
 
         [row] = disputed("adjudicate", "show", "i1", "--json").json
         assert (row["adjudicator"], row["stands"], row["state"]) == ("A1", True, "valid")
-        assert "an artefact" in disputed("adjudicate", "show", "i1").told
+        assert "an artefact" in disputed("adjudicate", "show", "i1").output
         people = disputed("adjudicate", "adjudicators", "list", "--json").json
         assert people == [{"adjudicator": "A1", "email": "a1@x", "images": 1}]
 

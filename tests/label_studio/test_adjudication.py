@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from backend.domain.adjudication.verdict import Act
-from backend.label_studio import adjudication_form
+from backend.label_studio import adjudication_form, task_gates
 from backend.label_studio.client import LabelStudioClient
 from backend.label_studio.projects import ReadingProject, ensure_reading_project
 from backend.label_studio.provision import ProvisionedReader, ReaderAccount, provision_readers
@@ -132,7 +132,7 @@ class TestProject:
         homes: tuple[ProvisionedReader, ...],
     ) -> None:
         kept, other = push(desk, project, 1, 2)
-        desk.keep_from(kept, homes[0].user_id)
+        task_gates.keep_from(desk.connection, kept, homes[0].user_id)
 
         with log_in(server, ACCOUNTS[0]) as first, log_in(server, ACCOUNTS[1]) as second:
             assert served(first, project) == other
@@ -142,9 +142,9 @@ class TestProject:
         self, server: LabelStudioServer, desk: LabelStudioClient, project: int
     ) -> None:
         closed, other = push(desk, project, 1, 2)
-        desk.close_task(closed)
+        task_gates.close_task(desk.connection, closed)
 
-        assert desk.open_tasks(project) == {closed: False, other: True}
+        assert task_gates.served_tasks(desk.connection, project) == {closed: False, other: True}
         with log_in(server, ACCOUNTS[0]) as session:
             assert served(session, project) == other
             shown = desk.task_state(project, closed)

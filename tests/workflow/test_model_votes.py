@@ -25,7 +25,6 @@ from backend.workflow.choose_model import ModelOutOfServiceError, NothingPredict
 from backend.workflow.cut_training_set import cut_training_set
 from backend.workflow.fill_worklists import QueueRules
 from backend.workflow.nightly import NightRules, nightly
-from backend.workflow.route_conflicts import RoutingRules
 from backend.workflow.reach_consensus import ids_by_image, reach_consensus
 from backend.workflow.reconcile_again import reconcile_again
 from backend.workflow.reconcile_store import (
@@ -33,6 +32,7 @@ from backend.workflow.reconcile_store import (
     Reconciled,
     reconcile_store,
 )
+from backend.workflow.route_conflicts import RoutingRules
 from tests.store.samples import (
     HERE,
     LATER,

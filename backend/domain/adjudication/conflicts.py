@@ -93,7 +93,7 @@ class DisputedImage:
 
     @property
     def disputed(self) -> frozenset[int]:
-        """Rows of the clusters that somebody must decide on."""
+        """The clusters that somebody must decide on, by row."""
         return frozenset(row for conflict in self.conflicts for row in conflict.clusters)
 
 

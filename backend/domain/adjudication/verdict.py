@@ -92,5 +92,5 @@ class Verdict:
 
     @property
     def version(self) -> str:
-        """Names what the verdict is made of, for example "1+3"."""
+        """The kept verdicts that it is made of, in one word: "1+3"."""
         return "+".join(str(number) for number in self.versions)

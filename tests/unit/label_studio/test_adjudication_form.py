@@ -17,7 +17,7 @@ from backend.label_studio.regions import FINDING_TAG, STUDY_TAG
 from tests.store.adjudication_samples import request
 from tests.store.samples import HERE, THERE
 
-FORM = ET.fromstring(adjudication_form.form_xml())
+FORM = ET.fromstring(adjudication_form.form_xml())  # noqa: S314 - our own file
 LABEL_STUDIO_KEYS = set("hkmruv[]")
 
 
