@@ -1,6 +1,7 @@
 """From a dispute to a verdict that stands: routed, decided, revised, reopened."""
 
 from dataclasses import dataclass, field
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -243,6 +244,29 @@ class TestVerdict:
         assert bench.receive(new) is Received.NEW
         assert bench.receive(old) is Received.UNCHANGED
         assert bench.clusters()[Finding.NODULE_MASS].p_true == 0.98
+
+    @pytest.mark.parametrize("order", list(permutations(range(4))))
+    def test_ends_in_the_newest_state_in_any_order(
+        self, bench: Bench, order: tuple[int, ...]
+    ) -> None:
+        bench.route()
+        request = bench.open_request()
+        states = [
+            bench.submit(request, bench.items(request, NODULE_MASS="Accept")),
+            bench.submit(request, bench.items(request, NODULE_MASS="Reject")),
+            TaskState(900 + request.key, request.key, at(2.5), (), image_id="a"),
+        ]
+        bench.minutes = 3
+        states.append(bench.submit(request, bench.items(request, NODULE_MASS="Leave"), key=2))
+
+        for number in (*order, *order):
+            bench.receive(states[number])
+
+        standing = bench.standing()
+        assert standing is not None
+        assert standing.decisions == ()
+        assert not standing.is_complete
+        assert bench.requests()[0].state is RequestState.DECIDED
 
     def test_is_revised_and_withdrawn_and_nothing_is_lost(self, bench: Bench) -> None:
         bench.route()
