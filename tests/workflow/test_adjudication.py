@@ -407,6 +407,20 @@ class TestTwoAdjudicators:
         assert bench.decide("A1", NODULE_MASS="Accept") is Received.QUARANTINED
         assert bench.standing() is None
 
+    def test_are_kept_apart_by_a_skip_that_is_no_skip(self, bench: Bench) -> None:
+        bench.decide("A1", NODULE_MASS="Accept", CALCIFICATION="Reject")
+        second = bench.open_request()
+
+        def skipped(by: str, key: int) -> TaskState:
+            said = AnnotationState(key, at(0), at(9), (), True, None, None, PEOPLE[by])
+            return TaskState(50, second.key, at(9), (said,), image_id="a")
+
+        with bench.store.transaction() as unit:
+            unit.adjudication_requests.record_task(second.key, 50, link_expires_at=LATER)
+
+        assert bench.receive(skipped("A1", 7)) is Received.UNCHANGED
+        assert bench.receive(skipped("A2", 8)) is Received.SKIPPED
+
     def test_get_back_what_they_see_differently_until_it_is_settled(self, bench: Bench) -> None:
         bench.decide("A1", NODULE_MASS="Accept", CALCIFICATION="Reject")
         bench.decide("A2", NODULE_MASS="Accept", CALCIFICATION="Accept")
