@@ -1,7 +1,7 @@
 """Send what readers dispute to the adjudicators, and withdraw what is settled without them."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from backend.domain.adjudication import proposal as proposals
@@ -80,7 +80,6 @@ class _Disputes:
     answers: Mapping[str, Consensus]
     readings: Mapping[str, Sequence[Reading]]
     images: Mapping[str, Image]
-    shown: Mapping[str, Sequence[PredictedBox]]
 
 
 def route_conflicts(
@@ -190,9 +189,9 @@ def reopen(
     )
     question = 1 + max(request.question for request in asked)
     candidate = Candidate(image, _proposal(disputes, image, rules))
-    [added] = store.adjudication_requests.add(
-        [_request(disputes, candidate, question, rules, by_hand=True)], now=now
-    )
+    shown = _shown(store, [image_id]).get(image_id, ())
+    asked_anew = _request(disputes, candidate, question, rules, shown)
+    [added] = store.adjudication_requests.add([replace(asked_anew, by_hand=True)], now=now)
     store.records.note(
         AuditEvent(now, "system", "reopen", f"image:{image_id}", {"reason": reason})
     )
@@ -209,14 +208,15 @@ def _gather(store: UnitOfWork, image_ids: Collection[str] | None = None) -> _Dis
     readings: dict[str, list[Reading]] = {}
     for reading in store.readings.counting(marked if image_ids is None else answers):
         readings.setdefault(reading.image_id, []).append(reading)
+    return _Disputes(answers, readings, store.images.all(answers))
+
+
+def _shown(store: UnitOfWork, image_ids: Sequence[str]) -> dict[str, Sequence[PredictedBox]]:
     champion = store.models.champion()
-    predicted = store.predictions.of_model(champion.name, list(answers)) if champion else {}
-    return _Disputes(
-        answers=answers,
-        readings=readings,
-        images=store.images.all(answers),
-        shown={image_id: one.shown for image_id, one in predicted.items()},
-    )
+    if champion is None:
+        return {}
+    predicted = store.predictions.of_model(champion.name, image_ids)
+    return {image_id: one.shown for image_id, one in predicted.items()}
 
 
 def _disputed(
@@ -257,8 +257,7 @@ def _request(
     candidate: Candidate,
     question: int,
     rules: RoutingRules,
-    *,
-    by_hand: bool = False,
+    shown: Sequence[PredictedBox],
 ) -> Request:
     image = candidate.image
     return Request(
@@ -271,11 +270,10 @@ def _request(
         proposal=candidate.proposal,
         candidates=proposals.candidates(
             disputes.readings.get(image.image_id, ()),
-            disputes.shown.get(image.image_id, ()),
+            shown,
             _names(disputes, image.image_id, rules),
         ),
         adjudicators=rules.adjudicators,
-        by_hand=by_hand,
     )
 
 
@@ -290,6 +288,11 @@ def _record(
         store.adjudication_requests.set_consequence(
             request.key, candidate.image.consequence, is_test=candidate.image.is_test
         )
+    shown = _shown(store, [one.image.image_id for one, _ in routes.new])
     store.adjudication_requests.add(
-        [_request(disputes, one, question, rules) for one, question in routes.new], now=now
+        [
+            _request(disputes, one, question, rules, shown.get(one.image.image_id, ()))
+            for one, question in routes.new
+        ],
+        now=now,
     )

@@ -16,6 +16,7 @@ from backend.domain.predictions import PredictedBox
 from backend.domain.readings import Reading
 
 MODEL = "Model"
+_SOMEBODY = "A reader"  # whose reading has changed since the answer was reached
 
 _CHOICE_OF_ACT = {Act.MERGE: Choice.MERGE, Act.REJECT: Choice.REJECT}
 
@@ -148,7 +149,7 @@ def _proposed(cluster: Cluster, names: Mapping[str, str], *, is_disputed: bool) 
         state=cluster.state,
         p_true=cluster.p_true,
         is_disputed=is_disputed,
-        sources=tuple(sorted({names.get(one.reader_id, MODEL) for one in cluster.supporters})),
+        sources=tuple(sorted({names.get(one.reader_id, _SOMEBODY) for one in cluster.supporters})),
         preset=None if is_disputed else Choice.LEAVE,
     )
 
