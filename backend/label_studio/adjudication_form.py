@@ -22,7 +22,19 @@ NOTHING_MISSING = "Nothing is missing"
 # Okabe and Ito's colours, which colour-blind people can tell apart; black is lost on an image.
 _READER_COLOURS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7")
 _MODEL_COLOUR = "#8a8a8a"
-_DISPUTED_COLOUR = "#fde8c8"
+_STYLE = (
+    ".brief{font-size:13px;line-height:1.35}"
+    ".brief ul{margin:0 0 6px;padding-left:18px;list-style:disc}"
+    ".brief table{border-collapse:collapse;width:100%}"
+    ".brief td,.brief th{padding:2px 5px;text-align:left;vertical-align:top;"
+    "border-top:1px solid #8884}"
+    ".brief p{margin:0 0 6px}.brief p.keys{margin:8px 0 0;opacity:.75}"
+    ".brief tr.open td{background:#fde8c8;color:#222}"
+)
+_KEYS = (
+    "Select a box, then <b>a</b> accept, <b>s</b> merge into another, <b>d</b> reject, <b>f</b> "
+    "leave; a finding's key renames it. Draw what is missing."
+)
 
 
 def form_xml() -> str:
@@ -159,12 +171,9 @@ def brief(request: Request) -> str:
     )
     rows = "".join(_row(number, one) for number, one in enumerate(request.proposal, start=1))
     return (
-        "<style>.brief{font-size:13px;line-height:1.35}.brief ul{margin:0 0 6px;padding-left:16px}"
-        ".brief table{border-collapse:collapse;width:100%}.brief td,.brief th{padding:2px 5px;"
-        "text-align:left;vertical-align:top;border-top:1px solid #8884}.brief p{margin:0 0 6px}"
-        f".brief tr.open td{{background:{_DISPUTED_COLOUR};color:#222}}</style>"
+        f"<style>{_STYLE}</style>"
         f'<div class="brief"><ul>{head}</ul>{second}<table><tr><th>Box</th><th>Finding</th>'
-        f"<th>Marked by</th></tr>{rows}</table></div>"
+        f'<th>Marked by</th></tr>{rows}</table><p class="keys">{_KEYS}</p></div>'
     )
 
 

@@ -137,6 +137,11 @@ class TestAdjudicationInTheBrowser:
         choose(page, "Infiltration", "d", reason="same lesion, worse name")
         choose(page, "Pneumothorax", "w", "a")
         page.keyboard.press("n")
+        page.set_viewport_size({"width": 1280, "height": 800})
+        page.locator("[class*=outliner-item__title]").get_by_text(
+            "Infiltration", exact=True
+        ).click()
+        page.wait_for_timeout(700)
         page.screenshot(path=tmp_path / "adjudicated.png")
         reading_desk.submit(page)
 
