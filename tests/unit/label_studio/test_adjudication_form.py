@@ -30,7 +30,7 @@ def saved(asked: Request) -> Request:
 
 class TestForm:
     def test_has_exactly_the_findings(self) -> None:
-        labels = [one.get("value") for one in options(FINDING_TAG)]
+        labels = [one.attrib["value"] for one in options(FINDING_TAG)]
 
         assert sorted(labels) == sorted(finding.title for finding in Finding)
 
