@@ -11,6 +11,7 @@ from backend.settings import Settings
 from backend.workflow.add_readers import ReadingRoom
 from backend.workflow.fill_worklists import QueueRules
 from backend.workflow.label_studio_desk import LabelStudioDesk
+from backend.workflow.route_conflicts import RoutingRules
 
 ML_BACKEND_USER = "label-studio"
 """Name under which Label Studio signs in at the ML backend."""
@@ -99,6 +100,27 @@ def queue_rules(settings: Settings) -> QueueRules:
         seed=settings.seed,
         second_look_share=settings.second_look_share if settings.second_looks else 0.0,
         second_look_quiet=timedelta(minutes=settings.second_look_quiet_minutes),
+    )
+
+
+def routing_rules(settings: Settings) -> RoutingRules:
+    """Return how disputed images are sent to adjudicators.
+
+    Parameters
+    ----------
+    settings : Settings
+        Sizes and seed.
+
+    Returns
+    -------
+    RoutingRules
+        For `route_conflicts`.
+    """
+    return RoutingRules(
+        readings_per_image=settings.readers_per_image,
+        adjudicators=settings.adjudicators_per_image,
+        size=settings.adjudication_size,
+        seed=settings.seed,
     )
 
 

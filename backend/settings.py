@@ -94,6 +94,12 @@ class Settings(BaseSettings):
     )
     seed: int = Field(default=20260101, description="of every random choice")
     image_link_days: int = Field(default=30, ge=1, description="life of a signed image link")
+    adjudicators_per_image: int = Field(
+        default=1, ge=1, le=2, description="adjudicators who must agree before a verdict stands"
+    )
+    adjudication_size: int = Field(
+        default=100, ge=1, description="images that wait for an adjudicator at a time"
+    )
 
     detector: Literal["yolo", "scripted"] = "yolo"
     base_weights: str = Field(

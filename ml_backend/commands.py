@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 
-from backend.desk import open_desk, queue_rules
+from backend.desk import open_desk, queue_rules, routing_rules
 from backend.opened import open_store
 from backend.settings import Settings
 from backend.terminal import Steps, console, now, print_json, print_skipped
+from backend.workflow.nightly import NightRules
 from backend.workflow.nightly import nightly as work_through_the_night
 from ml_backend.open_detector import open_detector
 from ml_backend.schedule import wait_for_the_night
@@ -89,7 +90,7 @@ def nightly(
             report = work_through_the_night(
                 store,
                 open_desk(settings),
-                queue_rules(settings),
+                NightRules(queue_rules(settings), routing_rules(settings)),
                 NightShift(store, settings, now, steps),
                 clock=now,
                 say=console.print,

@@ -1,6 +1,6 @@
 """Gather, fit, evaluate, gate: a challenger for the champion's place."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from backend.domain.dataset import DatasetVersion
+from backend.domain.dataset import DatasetImage, DatasetVersion
 from backend.domain.images import Split
 from backend.domain.metrics.average_precision import DetectionQuality
 from backend.domain.models import ModelState, ModelVersion
@@ -253,7 +253,12 @@ class Retrain:
                 created_at=now,
                 dataset_version=version.name,
                 map40=quality.map,
-                report=_measured(quality, self._recipe(), self.settings.base_weights),
+                report=_measured(
+                    quality,
+                    self._recipe(),
+                    self.settings.base_weights,
+                    version.in_split(Split.TEST),
+                ),
             )
             decision = promote_model(unit, challenger, quality, champion_quality, now=now)
         return RetrainReport(
@@ -271,7 +276,12 @@ def _nothing(version: DatasetVersion, reason: str) -> RetrainReport:
     return RetrainReport(version.name, None, promoted=False, reason=reason)
 
 
-def _measured(quality: DetectionQuality, recipe: Recipe, base_weights: str) -> dict[str, object]:
+def _measured(
+    quality: DetectionQuality,
+    recipe: Recipe,
+    base_weights: str,
+    test: Sequence[DatasetImage],
+) -> dict[str, object]:
     return {
         "average_precision": {
             finding.title: value for finding, value in sorted(quality.by_finding.items())
@@ -280,6 +290,7 @@ def _measured(quality: DetectionQuality, recipe: Recipe, base_weights: str) -> d
             finding.title: number for finding, number in sorted(quality.positives.items())
         },
         "test_images": quality.images,
+        "test_images_adjudicated": sum(member.is_adjudicated for member in test),
         "base_weights": base_weights,
         "recipe": asdict(recipe),
     }

@@ -14,6 +14,7 @@ from backend.workflow.label_studio_desk import LabelStudioDesk
 from backend.workflow.list_own_readings import list_own_readings
 from backend.workflow.receive_reading import Received
 from backend.workflow.synchronise import receive_task
+from backend.workflow.synchronise_adjudication import pull_adjudications
 
 _LAST_ERRAND_SECONDS = 10.0
 
@@ -87,9 +88,15 @@ class HintWorker:
 
     def _carry_out(self, errand: Errand) -> None:
         with self._store.snapshot() as unit:
+            place = unit.adjudicators.desk()
             projects = unit.readers.projects()
             project = next((one for one in projects if one.project_id == errand.project_id), None)
             task_ids = () if project is None else _tasks(unit, project, errand)
+        if place is not None and place.project_id == errand.project_id:
+            # Its tasks are few; a pull also finds the task of a deleted annotation.
+            pull_adjudications(self._store, self._desk, clock=self._clock)
+            self._metrics.hints.labels("pulled").inc()
+            return
         if project is None or not task_ids:
             self._metrics.hints.labels("foreign").inc()
             return

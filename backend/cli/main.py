@@ -22,6 +22,7 @@ _COMMANDS = {
     "readers": "backend.cli.readers:app",
     "sync": "backend.cli.queue:sync",
     "consensus": "backend.cli.consensus:app",
+    "adjudicate": "backend.cli.adjudicate:app",
     "queue": "backend.cli.queue:app",
     "models": "backend.cli.models:app",
     "release": "backend.cli.releases:app",

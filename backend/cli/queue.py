@@ -103,7 +103,7 @@ def refill(
                 "every worklist is full, or there is nothing left to read, or nobody "
                 "reads yet; see: overread readers list"
             )
-        _tell(report.problems)
+        tell(report.problems)
 
 
 def sync(*, as_json: AsJson = False) -> None:
@@ -123,6 +123,7 @@ def sync(*, as_json: AsJson = False) -> None:
         print_json(
             {
                 "received": dict(report.received),
+                "verdicts": dict(report.verdicts),
                 "tasks_pushed": report.tasks_pushed,
                 "tasks_lost": report.tasks_lost,
                 "problems": report.problems,
@@ -131,10 +132,12 @@ def sync(*, as_json: AsJson = False) -> None:
     else:
         for kind, number in sorted(report.received.items()):
             console.print(f"{number} {kind}")
+        for kind, number in sorted(report.verdicts.items()):
+            console.print(f"{number} {kind} by adjudicators")
         console.print(
             f"{report.tasks_pushed} tasks pushed, {report.tasks_lost} were deleted there"
         )
-        _tell(report.problems)
+        tell(report.problems)
     if readers and len(report.problems) == readers:
         raise SyncFailedError(
             "no reader's project could be reached; nothing is lost, and the next sync catches up. "
@@ -142,6 +145,13 @@ def sync(*, as_json: AsJson = False) -> None:
         )
 
 
-def _tell(problems: list[str]) -> None:
+def tell(problems: list[str]) -> None:
+    """Tell people what could not be done.
+
+    Parameters
+    ----------
+    problems : list of str
+        One sentence each.
+    """
     for problem in problems:
         console.print(f"problem: {problem}", markup=False)

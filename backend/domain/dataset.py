@@ -22,11 +22,14 @@ class DatasetImage:
         The consensus boxes that the version contains; none makes the image a negative.
     readers : tuple of str
         Everybody who read the image, sorted.
+    is_adjudicated : bool
+        Whether an adjudicator settled every dispute and confirmed that nothing is missing.
     """
 
     image: Image
     clusters: tuple[Cluster, ...]
     readers: tuple[str, ...]
+    is_adjudicated: bool = False
 
     @property
     def split(self) -> Split:
@@ -103,6 +106,8 @@ def content_sha256(images: Sequence[DatasetImage]) -> str:
             "pixels": member.image.pixel_hash,
             "split": member.split,
             "readers": sorted(member.readers),
+            # Only where it is so: hashes of version 0.1 stay what they are.
+            **({"adjudicated": True} if member.is_adjudicated else {}),
             "boxes": sorted(
                 [
                     int(cluster.finding),

@@ -24,7 +24,7 @@ FORMAT_VERSION = 1
 
 IMAGE_COLUMNS = (
     *("image_id", "file", "split", "patient_key", "source", "sha256", "pixel_hash"),
-    *("width_px", "height_px", "readers"),
+    *("width_px", "height_px", "readers", "adjudicated"),
 )
 BOX_COLUMNS = (
     *("image_id", "class_id", "class_name", "x_min", "y_min", "x_max", "y_max"),
@@ -119,6 +119,7 @@ def _counts(dataset: DatasetVersion, split: Split) -> dict[str, int]:
         "images": len(members),
         "boxes": sum(len(member.clusters) for member in members),
         "negatives": sum(not member.clusters for member in members),
+        "adjudicated": sum(member.is_adjudicated for member in members),
     }
 
 
@@ -135,6 +136,7 @@ def _write_images(path: Path, dataset: DatasetVersion, files: Mapping[str, str])
             "width_px": member.image.width_px,
             "height_px": member.image.height_px,
             "readers": ";".join(member.readers),
+            "adjudicated": "yes" if member.is_adjudicated else "",
         }
         for member in dataset.images
     ]

@@ -122,8 +122,11 @@ def _count_problems(members: list[DatasetImage], split: Split, counts: object) -
         "images": len(inside),
         "boxes": sum(len(member.clusters) for member in inside),
         "negatives": sum(not member.clusters for member in inside),
+        "adjudicated": sum(member.is_adjudicated for member in inside),
     }
     stated = counts.get(split.value) if isinstance(counts, dict) else None
+    if isinstance(stated, dict) and "adjudicated" not in stated:
+        del found["adjudicated"]  # a release of version 0.1 does not count them
     if stated != found:
         yield f"{MANIFEST} counts {stated} in split {split.value}, found {found}"
 
@@ -133,7 +136,12 @@ def _read_members(folder: Path) -> list[DatasetImage]:
     for row in _rows(folder / BOXES):
         clusters[row["image_id"]].append(_cluster(row))
     members = [
-        DatasetImage(_image(row), tuple(clusters.pop(row["image_id"], ())), _names(row["readers"]))
+        DatasetImage(
+            image=_image(row),
+            clusters=tuple(clusters.pop(row["image_id"], ())),
+            readers=_names(row["readers"]),
+            is_adjudicated=row.get("adjudicated") == "yes",
+        )
         for row in _rows(folder / IMAGES)
     ]
     if clusters:

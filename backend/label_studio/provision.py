@@ -43,6 +43,9 @@ class ReaderAccount:
         40 characters: API token of the organisation's service user, chosen by the caller.
     reset_password : bool
         Whether an existing reader gets `password` too.
+    shared_organisation : str or None
+        Name of an organisation that several accounts with one service token share; None for one
+        of the reader's own.
     """
 
     reader_id: str
@@ -50,11 +53,12 @@ class ReaderAccount:
     password: str = field(repr=False)
     service_token: str = field(repr=False)
     reset_password: bool = False
+    shared_organisation: str | None = None
 
     @property
     def service_email(self) -> str:
         """Name of the organisation's service user; nobody can log in with it."""
-        return _service_email(self.reader_id)
+        return _service_email(self.reader_id, self.shared_organisation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +204,10 @@ def close_log_ins(
     _run(command, environment, {"close": names}, timeout_seconds)
 
 
-def _service_email(reader_id: str) -> str:
+def _service_email(reader_id: str, shared_organisation: str | None = None) -> str:
+    if shared_organisation is not None:
+        # A reader may be called like the organisation: the plus keeps their users apart.
+        return f"service+shared.{shared_organisation.casefold()}@overread.invalid"
     return f"service.{reader_id.casefold()}@overread.invalid"
 
 

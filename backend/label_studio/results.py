@@ -130,7 +130,7 @@ def boxes_from_result(
             elif item["from_name"] not in {SOURCE_TAG, UNREADABLE_TAG, NOTE_TAG}:
                 says_no_finding = _ticks_no_finding(item)
         said = _said(result)
-        read = {key: _box(item, width_px, height_px) for key, item in regions.items()}
+        read = {key: labelled_box(item, width_px, height_px) for key, item in regions.items()}
     except (KeyError, TypeError, IndexError, AttributeError) as error:
         raise MalformedRegionError(f"a part of a region is missing or odd: {error!r}") from error
     if homeless := sorted(certainties.keys() - regions.keys()):
@@ -211,6 +211,40 @@ def _skip_reason(item: Region) -> SkipReason:
         raise UnknownLabelError(f"{choice!r} is no reason of the reading form") from error
 
 
+def labelled_box(item: Region, width_px: int, height_px: int) -> tuple[Finding, Box]:
+    """Return what a region marks, and where.
+
+    Parameters
+    ----------
+    item : dict
+        A region of an annotation.
+    width_px, height_px : int, [px]
+        Size of the registered image.
+
+    Returns
+    -------
+    finding : Finding
+        Its label.
+    box : Box, [px]
+        Cut at the edges of the image.
+
+    Raises
+    ------
+    UnusableResultError
+        If it is no upright box of one finding inside the image.
+    """
+    value = item["value"]
+    _check_size(item["original_width"], item["original_height"], width_px, height_px)
+    turns = (value.get("rotation") or 0, item.get("image_rotation") or 0)
+    if any(abs(turn) > _TURN_DEGREES for turn in turns):
+        raise RotatedRegionError(
+            f"expected no rotation, got {turns[0]}° on an image at {turns[1]}°"
+        )
+    x_min, x_max = _edges(value["x"], value["width"], width_px)
+    y_min, y_max = _edges(value["y"], value["height"], height_px)
+    return _finding(value["rectanglelabels"]), Box(x_min, y_min, x_max, y_max)
+
+
 def _keep_once(regions: dict[str, Region], item: Region) -> None:
     if item["id"] in regions:
         raise MalformedRegionError(f"two boxes share the id {item['id']!r}")
@@ -232,19 +266,6 @@ def _ticks_no_finding(item: Region) -> bool:
             f"got {item['from_name']!r} with {item['value']!r}"
         )
     return True
-
-
-def _box(item: Region, width_px: int, height_px: int) -> tuple[Finding, Box]:
-    value = item["value"]
-    _check_size(item["original_width"], item["original_height"], width_px, height_px)
-    turns = (value.get("rotation") or 0, item.get("image_rotation") or 0)
-    if any(abs(turn) > _TURN_DEGREES for turn in turns):
-        raise RotatedRegionError(
-            f"expected no rotation, got {turns[0]}° on an image at {turns[1]}°"
-        )
-    x_min, x_max = _edges(value["x"], value["width"], width_px)
-    y_min, y_max = _edges(value["y"], value["height"], height_px)
-    return _finding(value["rectanglelabels"]), Box(x_min, y_min, x_max, y_max)
 
 
 def _check_size(seen_width: float, seen_height: float, width_px: int, height_px: int) -> None:

@@ -22,9 +22,11 @@ def identity_of(answer: Consensus) -> tuple[str, str, str]:
     Returns
     -------
     tuple of (str, str, str)
-        Image, method version, and hash of the readings.
+        Image, method version, and hash of the readings and of the verdicts laid over them.
     """
     listed = ",".join(str(reading_id) for reading_id in sorted(answer.reading_ids))
+    if answer.verdict_version:
+        listed = f"{listed};verdict {answer.verdict_version}"
     return answer.image_id, answer.method_version, hashlib.sha256(listed.encode()).hexdigest()
 
 
@@ -109,6 +111,7 @@ def load_answers(
                 clusters=tuple(clusters.get(row.id, ())),
                 p_no_finding=row.p_no_finding,
                 reading_ids=tuple(readings[row.id]),
+                verdict_version=row.verdict_version,
             ),
         )
         for row in rows
@@ -122,4 +125,5 @@ def _columns(answer: Consensus) -> dict[str, object]:
         "method_version": method_version,
         "readings_sha256": readings_sha256,
         "p_no_finding": answer.p_no_finding,
+        "verdict_version": answer.verdict_version,
     }

@@ -116,6 +116,7 @@ class Datasets:
                 "image_id": member.image.id,
                 "consensus_id": consensus_keys[member.image.id],
                 "split": member.split,
+                "is_adjudicated": member.is_adjudicated,
             }
             for member in version.images
         ]
@@ -180,6 +181,7 @@ class Datasets:
                     image=replace(images[member.image_id], split=Split(member.split)),
                     clusters=_released(answers[member.consensus_id], row.p_true_from),
                     readers=readers[member.consensus_id],
+                    is_adjudicated=member.is_adjudicated,
                 )
                 for member in members
             ),

@@ -7,6 +7,9 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session, sessionmaker
 
 from backend.store.accounts import Accounts
+from backend.store.adjudication_requests import AdjudicationRequests
+from backend.store.adjudications import Adjudications
+from backend.store.adjudicators import Adjudicators
 from backend.store.availability import StoreUnavailableError, named_errors
 from backend.store.consensus import ConsensusAnswers
 from backend.store.datasets import Datasets
@@ -38,6 +41,9 @@ class UnitOfWork:
 
     def __init__(self, session: Session) -> None:
         self.accounts = Accounts(session)
+        self.adjudication_requests = AdjudicationRequests(session)
+        self.adjudications = Adjudications(session)
+        self.adjudicators = Adjudicators(session)
         self.consensus = ConsensusAnswers(session)
         self.datasets = Datasets(session)
         self.images = Images(session)

@@ -53,6 +53,7 @@ def cut_training_set(store: UnitOfWork, *, seed: int, now: datetime) -> DatasetV
         if image.split and image.id not in answers and image.patient_key in patients
     ]
     readers = store.consensus.readers()
+    settled = store.adjudications.standing(answers)
 
     released = {image_id: _released(consensus) for image_id, (_, consensus) in answers.items()}
     splits = assign_splits(
@@ -67,6 +68,7 @@ def cut_training_set(store: UnitOfWork, *, seed: int, now: datetime) -> DatasetV
             image=replace(image, split=splits[image.id]),
             clusters=released[image.id],
             readers=readers.get(answers[image.id][0], ()),
+            is_adjudicated=image.id in settled and settled[image.id].is_complete,
         )
         for image in images.values()
     )

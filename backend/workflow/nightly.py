@@ -12,6 +12,7 @@ from backend.workflow.job_lease import hold_lease
 from backend.workflow.label_studio_desk import LabelStudioDesk
 from backend.workflow.offer_second_looks import offer_second_looks
 from backend.workflow.reconcile_again import reconcile_again
+from backend.workflow.route_conflicts import RoutingRules, route_conflicts
 from backend.workflow.synchronise import SyncReport, synchronise
 
 _log = logging.getLogger(__name__)
@@ -28,6 +29,22 @@ class TrainAndScore(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class NightRules:
+    """How work is given out.
+
+    Attributes
+    ----------
+    queue : QueueRules
+        To readers.
+    routing : RoutingRules
+        To adjudicators.
+    """
+
+    queue: QueueRules
+    routing: RoutingRules
+
+
+@dataclass(frozen=True, slots=True)
 class NightReport:
     """What a night did.
 
@@ -39,6 +56,8 @@ class NightReport:
         Images with a consensus.
     retrained, scored : dict
         What training and scoring report; empty when they failed.
+    sent_to_adjudicators : int
+        Images that readers dispute and that are new to the adjudicators.
     queued : int
         New worklist entries.
     second_looks : int
@@ -53,6 +72,7 @@ class NightReport:
     consensus_images: int
     retrained: dict[str, object]
     scored: dict[str, object]
+    sent_to_adjudicators: int
     queued: int
     second_looks: int
     pushed: int
@@ -72,7 +92,7 @@ class NightReport:
 def nightly(
     store: Store,
     desk: LabelStudioDesk,
-    rules: QueueRules,
+    rules: NightRules,
     ml: TrainAndScore,
     *,
     clock: Callable[[], datetime],
@@ -86,8 +106,8 @@ def nightly(
         The database.
     desk : LabelStudioDesk
         How to reach Label Studio.
-    rules : QueueRules
-        How the queue is filled.
+    rules : NightRules
+        How the queue is filled, and who gets what is disputed.
     ml : TrainAndScore
         Training and scoring.
     clock : callable
@@ -109,6 +129,10 @@ def nightly(
         reconciled, left_out = reconcile_again(store, clock=clock)
         problems += [left_out] if left_out else []
 
+        say("sending what is disputed to the adjudicators")
+        with store.transaction() as unit:
+            routed = route_conflicts(unit, rules.routing, now=clock())
+
         say("training a challenger and holding it against the champion")
         retrained = _attempt(ml.retrain, problems)
 
@@ -117,8 +141,8 @@ def nightly(
 
         say("filling the worklists")
         with store.transaction() as unit:
-            asked_again = offer_second_looks(unit, rules, now=clock())
-            entries = fill_worklists(unit, rules, now=clock())
+            asked_again = offer_second_looks(unit, rules.queue, now=clock())
+            entries = fill_worklists(unit, rules.queue, now=clock())
 
         say("pushing the worklists")
         pushed = synchronise(store, desk, clock=clock)
@@ -128,6 +152,7 @@ def nightly(
         consensus_images=reconciled.images,
         retrained=retrained,
         scored=scored,
+        sent_to_adjudicators=len(routed.sent),
         queued=len(entries),
         second_looks=len(asked_again),
         pushed=pulled.tasks_pushed + pushed.tasks_pushed,

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from backend.domain.adjudication.overlay import overlay
 from backend.domain.consensus import verdict
 from backend.domain.consensus.clusters import Consensus
 from backend.domain.consensus.model_reader import model_among
@@ -22,7 +23,8 @@ def reach_consensus(
 
     What is known is the current panel; `reconcile_store` estimates it anew. The answer is the
     one that it would give with the same panel. A model version that belongs to the panel votes
-    where it may; on the other images the people are alone.
+    where it may; on the other images the people are alone. What adjudicators decided supersedes
+    what the readers say, cluster by cluster.
 
     Parameters
     ----------
@@ -50,7 +52,11 @@ def reach_consensus(
         common = verdict.reconcile(survey, panel)
     else:
         common = reconcile_joint(JointSurvey.of(survey, model.where_allowed()), panel)
-    answers = list(verdict.answers(common, method_version, ids_by_image(readings)))
+    settled = store.adjudications.parts(wanted)
+    answers = [
+        overlay(answer, settled.get(answer.image_id, ()))
+        for answer in verdict.answers(common, method_version, ids_by_image(readings))
+    ]
 
     store.consensus.retire(wanted - {answer.image_id for answer in answers})
     store.consensus.record(answers, now=now)

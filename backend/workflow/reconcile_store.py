@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from backend.domain.adjudication.overlay import overlay
 from backend.domain.consensus import verdict
 from backend.domain.consensus.clusters import Consensus
 from backend.domain.consensus.methods import METHODS, OVERREAD
@@ -178,8 +179,9 @@ def _replace_current(
 ) -> int:
     """Record answers where the readings are still those; the other images are answered anew."""
     standing = unit.readings.counting_ids(image_ids)
+    settled = unit.adjudications.parts(image_ids)
     valid = [
-        answers[image_id]
+        overlay(answers[image_id], settled.get(image_id, ()))
         for image_id in image_ids
         if image_id in answers and answers[image_id].reading_ids == standing.get(image_id)
     ]

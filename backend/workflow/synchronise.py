@@ -17,6 +17,7 @@ from backend.workflow.label_studio_desk import LabelStudioDesk
 from backend.workflow.push_worklists import push_worklist
 from backend.workflow.reach_consensus import reach_consensus
 from backend.workflow.receive_reading import Received, receive_reading
+from backend.workflow.synchronise_adjudication import synchronise_adjudication
 
 _WAIT_SECONDS = 120.0
 """How long a sync waits for another one of the same reader, for example of the backend."""
@@ -30,6 +31,8 @@ class SyncReport:
     ----------
     received : Counter
         `Received` to the number of tasks.
+    verdicts : Counter
+        The same for the tasks of the adjudicators.
     tasks_pushed, tasks_lost : int
         Tasks made, and tasks that somebody had deleted in Label Studio; those are made again.
     problems : list of str
@@ -37,6 +40,7 @@ class SyncReport:
     """
 
     received: Counter[str] = field(default_factory=Counter)
+    verdicts: Counter[str] = field(default_factory=Counter)
     tasks_pushed: int = 0
     tasks_lost: int = 0
     problems: list[str] = field(default_factory=list)
@@ -88,6 +92,10 @@ def synchronise(
         except (LabelStudioError, MalformedTaskError, LeaseTakenError) as error:
             report.problems.append(f"{project.reader_id}: {error}")
         on_reader(project.reader_id)
+    adjudicated = synchronise_adjudication(store, desk, clock=clock)
+    report.verdicts.update(adjudicated.received)
+    report.tasks_pushed += adjudicated.tasks_pushed
+    report.problems += adjudicated.problems
     return report
 
 

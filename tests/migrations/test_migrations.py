@@ -91,7 +91,7 @@ class TestSecondLooks:
         self, database_url: str
     ) -> None:
         config = schema.alembic_config(database_url)
-        command.upgrade(config, "0006")
+        command.upgrade(config, "0005")
         engine = open_engine(database_url)
         with engine.begin() as connection:
             for statement in YESTERDAY[:2]:

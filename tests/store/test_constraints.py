@@ -7,8 +7,10 @@ from sqlalchemy.exc import IntegrityError
 from backend.domain.dataset import DatasetVersion
 from backend.domain.predictions import Prediction
 from backend.store.accounts import Account
+from backend.store.adjudicators import AdjudicationDesk, Adjudicator
 from backend.store.tables import Table
 from backend.store.unit_of_work import Store
+from tests.store.adjudication_samples import request, verdict, verdict_receipt
 from tests.store.samples import (
     NOW,
     answer,
@@ -55,7 +57,21 @@ FORBIDDEN = [
     ("cluster", "p_true = 2", "p_true_is_share"),
     ("cluster_alternative", "finding = 14", "finding_known"),
     ("cluster_alternative", "score = 2", "score_is_share"),
-    ("adjudication", "decision = 'odd'", "decision_known"),
+    ("adjudication", "state = 'odd', reason = 'x'", "state_known"),
+    ("adjudication", "state = 'withdrawn'", "reason_given"),
+    ("adjudication", "adjudicator_id = NULL", "adjudicator_is_named"),
+    ("adjudication", "version = 0", "counts_from_one"),
+    ("adjudication", "lead_time_seconds = -1", "lead_time_positive"),
+    ("adjudication_decision", "act = 'odd'", "act_known"),
+    ("adjudication_decision", "finding = 14", "finding_known"),
+    ("adjudication_decision", "subject_finding = 14", "subject_known"),
+    ("adjudication_decision", "x_max = x_min", "box_has_area"),
+    ("adjudication_request", "round = 0", "counts_from_one"),
+    ("adjudication_decision", "act = 'reject'", "rejected_leaves_nothing"),
+    ("adjudication_decision", "act = 'draw'", "drawn_has_no_subject"),
+    ("adjudication_request", "state = 'odd'", "state_known"),
+    ("adjudication_request", "adjudicators = 3", "one_or_two"),
+    ("adjudication_desk", "id = 2", "is_the_only_one"),
     ("dataset_version", "p_true_from = 2", "p_true_from_is_share"),
     ("dataset_image", "split = 'odd'", "split_known"),
     *(
@@ -88,16 +104,15 @@ def full(store: Store) -> Store:
             DatasetVersion("d1", "0" * 64, "overread-2-prior", NOW, ()), {}, p_true_from=0.5
         )
         unit.models.start_run("d1", {}, now=NOW)
+        unit.adjudicators.put([Adjudicator("A1", "a1@example.org", 5)], now=NOW)
+        unit.adjudicators.set_desk(AdjudicationDesk(1, 900))
+        [asked] = unit.adjudication_requests.add([request()], now=NOW)
+        unit.adjudications.revise(verdict(), verdict_receipt(asked.key))
     with store._engine.begin() as connection:
         connection.execute(text("INSERT INTO cluster_alternative SELECT id, 1, 0.5 FROM cluster"))
         connection.execute(
-            text("INSERT INTO dataset_image VALUES ('d1', 'a', :key, 'train')"), {"key": key}
-        )
-        connection.execute(
-            text(
-                "INSERT INTO adjudication (id, cluster_id, adjudicator_id, decision, decided_at) "
-                "SELECT 1, id, 'R1', 'accept', '2026-01-01 00:00:00' FROM cluster"
-            )
+            text("INSERT INTO dataset_image VALUES ('d1', 'a', :key, 'train', FALSE)"),
+            {"key": key},
         )
     return store
 

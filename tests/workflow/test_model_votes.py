@@ -24,7 +24,7 @@ from backend.store.unit_of_work import Store
 from backend.workflow.choose_model import ModelOutOfServiceError, NothingPredictedError
 from backend.workflow.cut_training_set import cut_training_set
 from backend.workflow.fill_worklists import QueueRules
-from backend.workflow.nightly import nightly
+from backend.workflow.nightly import NightRules, nightly
 from backend.workflow.reach_consensus import ids_by_image, reach_consensus
 from backend.workflow.reconcile_again import reconcile_again
 from backend.workflow.reconcile_store import (
@@ -32,6 +32,7 @@ from backend.workflow.reconcile_store import (
     Reconciled,
     reconcile_store,
 )
+from backend.workflow.route_conflicts import RoutingRules
 from tests.store.samples import (
     HERE,
     LATER,
@@ -51,7 +52,7 @@ from tests.store.samples import (
 from tests.workflow.test_nightly import DESK, BrokenTraining
 
 IMAGES = 24
-RULES = QueueRules(3, 5, 0.0, 0.0, 1)
+RULES = NightRules(QueueRules(3, 5, 0.0, 0.0, 1), RoutingRules(3, 1, 5, 1))
 
 
 def said(image_id: str, version: str = "m1") -> Prediction:

@@ -9,10 +9,14 @@ from backend.store.unit_of_work import Store
 from backend.terminal import now
 from backend.workflow.fill_worklists import QueueRules
 from backend.workflow.label_studio_desk import LabelStudioDesk
-from backend.workflow.nightly import nightly
+from backend.workflow.nightly import NightRules, nightly
+from backend.workflow.route_conflicts import RoutingRules
 
-RULES = QueueRules(
-    readers_per_image=3, worklist_size=5, random_share=0.0, unassisted_share=0.0, seed=1
+RULES = NightRules(
+    QueueRules(
+        readers_per_image=3, worklist_size=5, random_share=0.0, unassisted_share=0.0, seed=1
+    ),
+    RoutingRules(readings_per_image=3, adjudicators=1, size=5, seed=1),
 )
 
 

@@ -100,6 +100,8 @@ class Consensus:
         Probability in [0, 1] that the image shows none of the findings.
     reading_ids : tuple of int
         The readings that it was made of.
+    verdict_version : str
+        The adjudicators' verdicts that were laid over it, for example "1+3"; empty if none.
     """
 
     image_id: str
@@ -107,3 +109,4 @@ class Consensus:
     clusters: tuple[Cluster, ...]
     p_no_finding: float
     reading_ids: tuple[int, ...] = ()
+    verdict_version: str = ""

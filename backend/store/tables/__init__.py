@@ -1,8 +1,14 @@
 """Tables and constraints: the rules as the database states them."""
 
+from backend.store.tables.adjudication import (
+    AdjudicationDecisionRow,
+    AdjudicationDeskRow,
+    AdjudicationRequestRow,
+    AdjudicationRow,
+    AdjudicatorRow,
+)
 from backend.store.tables.columns import Table
 from backend.store.tables.consensus import (
-    AdjudicationRow,
     AlternativeRow,
     ClusterRow,
     ConsensusReadingRow,
@@ -24,7 +30,11 @@ from backend.store.tables.records import AuditEventRow, LeaseRow
 
 __all__ = [
     "AccountRow",
+    "AdjudicationDecisionRow",
+    "AdjudicationDeskRow",
+    "AdjudicationRequestRow",
     "AdjudicationRow",
+    "AdjudicatorRow",
     "AlternativeRow",
     "AuditEventRow",
     "ClusterRow",

@@ -32,6 +32,7 @@ class ConsensusRow(Table):
     p_no_finding: Mapped[float]
     is_current: Mapped[bool]
     reached_at: Mapped[datetime]
+    verdict_version: Mapped[str] = mapped_column(server_default="")
 
 
 class ConsensusReadingRow(Table):
@@ -83,20 +84,6 @@ class SupporterRow(Table):
 
     cluster_id: Mapped[int] = mapped_column(ForeignKey("cluster.id"), primary_key=True)
     read_box_id: Mapped[int] = mapped_column(ForeignKey("read_box.id"), primary_key=True)
-
-
-class AdjudicationRow(Table):
-    """An adjudicator's decision on one cluster."""
-
-    __tablename__ = "adjudication"
-    __table_args__ = (known("decision", ("accept", "merge", "relabel", "reject")),)
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    cluster_id: Mapped[int] = mapped_column(ForeignKey("cluster.id"), index=True)
-    adjudicator_id: Mapped[str] = mapped_column(ForeignKey("reader.id"))
-    decision: Mapped[str]
-    reason: Mapped[str | None]
-    decided_at: Mapped[datetime]
 
 
 class ReaderPanelRow(Table):

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, String
+from sqlalchemy import CheckConstraint, ForeignKey, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.domain.images import Split
@@ -34,6 +34,7 @@ class DatasetImageRow(Table):
     image_id: Mapped[str] = mapped_column(ForeignKey("image.id"), primary_key=True)
     consensus_id: Mapped[int] = mapped_column(ForeignKey("consensus.id"))
     split: Mapped[str]
+    is_adjudicated: Mapped[bool] = mapped_column(server_default=false())
 
 
 class ReleaseRow(Table):

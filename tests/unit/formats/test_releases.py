@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
@@ -197,9 +198,9 @@ class TestManifest:
         assert manifest["consensus_method"] == "overread-2-prior"
         assert manifest["created_at"] == "2026-01-02T00:00:00+00:00"
         assert manifest["counts"] == {
-            "train": {"images": 2, "boxes": 2, "negatives": 1},
-            "val": {"images": 1, "boxes": 1, "negatives": 0},
-            "test": {"images": 1, "boxes": 0, "negatives": 1},
+            "train": {"images": 2, "boxes": 2, "negatives": 1, "adjudicated": 0},
+            "val": {"images": 1, "boxes": 1, "negatives": 0, "adjudicated": 0},
+            "test": {"images": 1, "boxes": 0, "negatives": 1, "adjudicated": 0},
         }
 
     def test_traces_every_box_to_its_supporters(
@@ -259,6 +260,33 @@ class TestVerify:
         rewritten(folder / file, lambda text: text.replace(old, new, 1))
         problems = verification.verify(folder).problems
         assert any("dataset hash" in problem for problem in problems)
+
+    def test_counts_what_is_adjudicated_and_notices_when_that_is_changed(
+        self, tmp_path: Path, dataset: DatasetVersion
+    ) -> None:
+        members = [replace(one, is_adjudicated=True) for one in dataset.images]
+        folder = released(tmp_path, version(*members), ReleaseFormat.COCO)
+        manifest = json.loads((folder / "manifest.json").read_text())
+        assert manifest["counts"]["test"]["adjudicated"] == 1
+        assert verification.verify(folder).ok
+
+        rewritten(folder / "images.csv", lambda text: text.replace(",yes\n", ",\n", 1))
+        problems = verification.verify(folder).problems
+        assert any("dataset hash" in problem for problem in problems)
+        assert any("counts" in problem for problem in problems)
+
+    def test_reads_a_release_that_does_not_count_what_is_adjudicated(
+        self, tmp_path: Path, dataset: DatasetVersion
+    ) -> None:
+        folder = released(tmp_path, dataset, ReleaseFormat.COCO)
+        rewritten(folder / "images.csv", lambda text: text.replace(",adjudicated\n", "\n", 1))
+        rewritten(folder / "images.csv", lambda text: text.replace(",\n", "\n"))
+        rewritten(
+            folder / "manifest.json",
+            lambda text: re.sub(r',\s*"adjudicated": 0', "", text),
+        )
+        problems = verification.verify(folder).problems
+        assert all(problem.startswith("images.csv changed") for problem in problems)
 
     def test_notices_a_patient_in_two_splits(
         self, tmp_path: Path, dataset: DatasetVersion

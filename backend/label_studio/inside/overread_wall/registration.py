@@ -37,18 +37,20 @@ def answer(typed: str) -> None:
 
 
 def _open(account: dict[str, Any]) -> dict[str, Any]:
+    service = _known_user(account["service_email"], None, reset=False)
+    shared = account["shared_organisation"]
     organisation = _organisation_of(account["service_email"])
-    reader = _reader_of(organisation, account)
-    organisation = organisation or Organization.objects.filter(created_by=reader).first()
+    reader = _reader_of(None if shared else organisation, account)
+    founder = service if shared else reader
+    organisation = organisation or Organization.objects.filter(created_by=founder).first()
     organisation = organisation or Organization.create_organization(
-        created_by=reader, title=f"Reader {account['reader_id']}"
+        created_by=founder, title=shared or f"Reader {account['reader_id']}"
     )
     if organisation.created_by is None:  # the user was deleted by hand
-        organisation.created_by = reader
+        organisation.created_by = founder
         organisation.save()
     organisation.jwt.legacy_api_tokens_enabled = True
     organisation.jwt.save()
-    service = _known_user(account["service_email"], None, reset=False)
     _enter(reader, organisation)
     _enter(service, organisation)
     # Earlier versions gave everybody a revoked membership, and /api/users/ lists those.

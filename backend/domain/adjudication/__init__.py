@@ -1,0 +1,1 @@
+"""What readers dispute, what an adjudicator decides, and what then stands."""
