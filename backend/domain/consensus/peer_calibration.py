@@ -170,7 +170,8 @@ def calibrate(
     -----
     Where votes would count against a lesion (of readers who mark false places more readily
     than lesions, say), they count as silence: the highest probability that any subset of the
-    votes gives is taken. With more than eight votes only small and nearly full subsets are.
+    votes gives is taken. With more than eight votes only small and nearly full subsets are, and
+    those of the best readers.
     """
     case_mix = votes.lowest(skill.case_mix[votes.readers])
     features = np.column_stack([by_all.features(votes.findings, calibration.usual), case_mix])
@@ -187,13 +188,15 @@ def calibrate(
         several = calibration.being_real[some.findings, _SEVERAL] * (some.marks > 1)
         return np.asarray(logit(sigmoid(evidence.log_odds), least=_LEAST_CAUSE) + several)
 
+    cells = votes.readers, votes.findings[votes.clusters]
+    worth = skill.logits[cells] - np.log1p(skill.false_marks[cells])
     return Probabilities(
-        sigmoid(base + _highest(votes, marked)) * calibration.same_place[votes.findings],
-        np.clip(sigmoid(base_real + _highest(votes, real)), _LEAST_TRUE, 1.0 - _LEAST_TRUE),
+        sigmoid(base + _highest(votes, marked, worth)) * calibration.same_place[votes.findings],
+        np.clip(sigmoid(base_real + _highest(votes, real, worth)), _LEAST_TRUE, 1.0 - _LEAST_TRUE),
     )
 
 
-def _highest(votes: Votes, value: Callable[[Votes], Array]) -> Array:
+def _highest(votes: Votes, value: Callable[[Votes], Array], worth: Array) -> Array:
     """Return the highest value that some of the votes give, with the others as silence."""
     best, marks = value(votes), votes.marks.astype(np.int64)
     for number in np.unique(marks[marks > 1]).tolist():
@@ -201,6 +204,9 @@ def _highest(votes: Votes, value: Callable[[Votes], Array]) -> Array:
         some = _subsets(number)
         values = value(votes.with_marks(clusters, some)).reshape(len(clusters), len(some))
         best[clusters] = np.maximum(best[clusters], values.max(axis=1))
+        if number > _ALL_SUBSETS:
+            values = value(votes.with_best_marks(clusters, worth)).reshape(len(clusters), -1)
+            best[clusters] = np.maximum(best[clusters], values.max(axis=1))
     return best
 
 

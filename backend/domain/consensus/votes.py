@@ -136,6 +136,31 @@ class Votes:
         is_mark[is_mark] = np.tile(masks, (len(chosen), 1)).ravel()
         return replace(copies, is_mark=is_mark)
 
+    def with_best_marks(self, chosen: Numbers, worth: NDArray[np.float64]) -> "Votes":
+        """Return copies of clusters in which only the best of their marks count.
+
+        Parameters
+        ----------
+        chosen : ndarray of shape (c,)
+            Clusters, each with n marks.
+        worth : ndarray of shape (v,)
+            How good each vote is.
+
+        Returns
+        -------
+        Votes
+            Of c times n - 1 clusters, the copies of one after the other: with the best mark, the
+            best two, and so on; the other marks are silence.
+        """
+        number = int(self.marks[chosen[0]])
+        rank = np.empty(len(worth), dtype=np.int64)
+        rank[np.lexsort((-worth, ~self.is_mark, self.clusters))] = np.arange(len(worth))
+        repeated = np.repeat(chosen, number - 1)
+        copies = self.of(repeated)
+        ranks = replace(self, readers=rank - self.starts[self.clusters]).of(repeated).readers
+        best = np.tile(np.arange(1, number), len(chosen))[copies.clusters]
+        return replace(copies, is_mark=copies.is_mark & (ranks < best))
+
 
 def count_votes(table: ReadingTable, groups: Groups) -> Votes:
     """Return who marked each cluster and who read the image without marking it.

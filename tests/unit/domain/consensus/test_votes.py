@@ -69,6 +69,19 @@ class TestLowest:
         ]
 
 
+class TestWithBestMarks:
+    def test_leaves_the_best_first(self) -> None:
+        every = votes(votes_of(3, of=4))
+        assert every.is_mark.tolist() == [True, True, True, False]
+
+        found = every.with_best_marks(np.array([0]), np.array([1.0, 3.0, 2.0, 9.0]))
+
+        assert found.is_mark.reshape(2, 4).tolist() == [
+            [False, True, False, False],
+            [False, True, True, False],
+        ]
+
+
 class TestVotes:
     @given(readings_of_images(), st.data())
     def test_of_some_clusters_are_theirs(self, readings: Readings, data: st.DataObject) -> None:
