@@ -17,6 +17,7 @@ from backend.domain.predictions import PredictedBox, Prediction
 from backend.domain.readings import Arm, Certainty, Origin, Reading, ReadingKind
 from backend.domain.second_look_changes import changes
 from backend.domain.worklists import EntryKind, WorklistEntry
+from backend.label_studio.reading_form import form_keys
 from backend.store.unit_of_work import UnitOfWork
 from backend.terminal import now
 from backend.workflow.add_readers import add_readers
@@ -38,6 +39,7 @@ pytestmark = [
 TAKEN, DECLINED, RENAMED = "00000150_002", "00001933_000", "00003211_000"
 PLACE = Box(600.0, 150.0, 850.0, 420.0)
 HEART = Box(400.0, 520.0, 760.0, 800.0)
+KEYS = {key.title: key.hotkey for key in form_keys().findings}
 MISSED = {
     TAKEN: PredictedBox(Finding.PNEUMOTHORAX, PLACE, 0.91),
     DECLINED: PredictedBox(Finding.NODULE_MASS, PLACE, 0.8),
@@ -128,7 +130,7 @@ class TestSecondLookInTheBrowser:
         page.goto(stream)
         for _ in MISSED:
             expect(page.get_by_text("Second look.")).to_have_count(0)
-            reading_desk.draw_box(page, "1", 0.39, 0.50, 0.74, 0.78)
+            reading_desk.draw_box(page, KEYS[Finding.CARDIOMEGALY.title], 0.39, 0.50, 0.74, 0.78)
             reading_desk.submit(page)
         first = wait_for(product, of_kind(ReadingKind.READING), len(MISSED))
         before = blind(product)
@@ -159,7 +161,7 @@ class TestSecondLookInTheBrowser:
         click_model(page)
         expect(page.get_by_text("Probable")).to_be_visible()
         page.screenshot(path=tmp_path / "selected.png")
-        page.keyboard.press("5")
+        page.keyboard.press(KEYS[Finding.LUNG_OPACITY.title])
         page.wait_for_timeout(300)
         page.keyboard.press("s")
         page.wait_for_timeout(300)
