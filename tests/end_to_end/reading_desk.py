@@ -75,6 +75,15 @@ def name_and_select_boxes(page: Page) -> None:
     page.wait_for_timeout(300)
 
 
+def cut_off_px(page: Page) -> tuple[int, int]:
+    """Return how much of the form cannot be seen without scrolling, across and down."""
+    overhang = (
+        "form => [form.scrollWidth - form.clientWidth, form.scrollHeight - form.clientHeight]"
+    )
+    across, down = page.locator(".reading .answer").evaluate(overhang)
+    return across, down
+
+
 def submit(page: Page) -> None:
     """Press Submit and wait until Label Studio has kept the annotation."""
     _send(page, SUBMIT)

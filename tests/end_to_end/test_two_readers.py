@@ -122,6 +122,7 @@ class TestTwoReaders:
         desk.draw_box(page, "q", 0.40, 0.40, 0.50, 0.50)
         page.keyboard.press("s")
         desk.write_note(page, "clip beside the aorta", confirm=False)
+        assert desk.cut_off_px(page) == (0, 0)
         page.screenshot(path=tmp_path / "corrected.png")
         desk.submit(page)
         desk.shown_image(page)
