@@ -174,7 +174,12 @@ def leaks(client: httpx2.Client, paths: Sequence[str], victim: Victim) -> dict[s
         # An answer may repeat the question.
         return address, victim.found_in(answer.text.replace(address, ""))
 
-    asked = [f"{path}?{query}" for path in paths for query in victim.questions]
+    # Lists are asked for what is the victim's; a single thing is named by its number already.
+    asked = [
+        f"{path}?{query}"
+        for path in paths
+        for query in (victim.questions[:1] if re.search(r"\d", path) else victim.questions)
+    ]
     with ThreadPoolExecutor(4) as pool:
         return {address: found for address, found in pool.map(look, asked) if found}
 
