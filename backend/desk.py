@@ -86,6 +86,7 @@ def queue_rules(settings: Settings) -> QueueRules:
         worklist_size=settings.worklist_size,
         random_share=settings.random_share,
         unassisted_share=settings.unassisted_share,
+        gold_share=settings.gold_share,
         seed=settings.seed,
     )
 

@@ -81,6 +81,9 @@ class Settings(BaseSettings):
     worklist_size: int = Field(default=40, ge=1, description="open entries kept per reader")
     unassisted_share: float = Field(default=0.1, ge=0, le=1, description="read without boxes")
     random_share: float = Field(default=0.05, ge=0, le=1, description="uniformly random entries")
+    gold_share: float = Field(
+        default=0.05, ge=0, le=1, description="adjudicated images, to measure"
+    )
     seed: int = Field(default=20260101, description="of every random choice")
     image_link_days: int = Field(default=30, ge=1, description="life of a signed image link")
 

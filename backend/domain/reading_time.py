@@ -1,14 +1,32 @@
-"""How long the rest of a worklist will take."""
+"""How long a reading took, and how long the rest of a worklist will take."""
 
 from collections.abc import Sequence
 from math import ceil
 from statistics import median
+
+from backend.domain.readings import Reading
 
 FIRST_GUESS_SECONDS = 45.0
 """Time per image while too little of a reader's own pace is known."""
 
 _ENOUGH_READINGS = 5
 _LATEST_READINGS = 50
+
+
+def reading_seconds(reading: Reading) -> float | None:
+    """Return the time that one reading took.
+
+    Parameters
+    ----------
+    reading : Reading
+        As it is kept.
+
+    Returns
+    -------
+    float or None, [s]
+        None when it is not known.
+    """
+    return reading.lead_time_seconds
 
 
 def seconds_per_image(lead_times_seconds: Sequence[float | None]) -> float:

@@ -7,6 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session, sessionmaker
 
 from backend.store.accounts import Accounts
+from backend.store.arms import Arms
 from backend.store.availability import StoreUnavailableError, named_errors
 from backend.store.consensus import ConsensusAnswers
 from backend.store.datasets import Datasets
@@ -37,6 +38,7 @@ class UnitOfWork:
 
     def __init__(self, session: Session) -> None:
         self.accounts = Accounts(session)
+        self.arms = Arms(session)
         self.consensus = ConsensusAnswers(session)
         self.datasets = Datasets(session)
         self.images = Images(session)

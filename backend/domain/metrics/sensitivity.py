@@ -124,17 +124,18 @@ def _fit(
 ) -> tuple[Numbers, Numbers]:
     """Return the log-odds of each reader and finding, and their covariance."""
     precision = np.linalg.inv(_prior_covariance(*shape))
-    logits = np.full(shape[0] * shape[1], _USUAL_LOGIT)
+    logits: Numbers = np.full(shape[0] * shape[1], _USUAL_LOGIT)
     for _ in range(_STEPS):
         slope, information, _ = _evidence(judged, cells, logits)
         step = np.linalg.solve(
             precision + np.diag(information), slope - precision @ (logits - _USUAL_LOGIT)
         )
-        logits = logits + step
+        logits = np.asarray(logits + step)
         if np.abs(step).max(initial=0.0) < _CLOSE_ENOUGH:
             break
     _, information, missing = _evidence(judged, cells, logits)
-    return logits, np.linalg.inv(precision + np.diag(information) - missing)
+    covariance = np.linalg.inv(precision + np.diag(information) - missing)
+    return logits, np.asarray(covariance, dtype=np.float64)
 
 
 def _prior_covariance(readers: int, findings: int) -> Numbers:
@@ -165,8 +166,8 @@ def _evidence(
     mean = (weights * chances).sum(axis=1)
     information = (weights * chances * (1 - chances)).sum(axis=1)
     return (
-        np.bincount(cells, is_hit - mean, number),
-        np.bincount(cells, information, number),
+        np.asarray(np.bincount(cells, is_hit - mean, number), dtype=np.float64),
+        np.asarray(np.bincount(cells, information, number), dtype=np.float64),
         _hidden(judged, cells, np.sqrt(weights) * (chances - mean[:, None]), number),
     )
 
