@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from backend.accounts import hash_password
-from backend.cli import reader_quality
+from backend.cli import reader_agreement, reader_stats
 from backend.desk import open_reading_room, service_token
 from backend.domain.worklists import EntryState
 from backend.opened import open_store
@@ -16,8 +16,8 @@ from backend.terminal import console, now, print_json, print_table, waiting
 from backend.workflow.add_readers import AddedReader, NewReader, add_readers
 
 app = typer.Typer(help="Readers, their worklists, and how well they read.", no_args_is_help=True)
-app.command()(reader_quality.stats)
-app.command()(reader_quality.agreement)
+app.command()(reader_stats.stats)
+app.command()(reader_agreement.agreement)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 

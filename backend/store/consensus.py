@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Select, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
-from backend.domain.consensus.clusters import ClusterState, Consensus
+from backend.domain.consensus.clusters import Consensus
 from backend.store.consensus_rows import add_answers, identity_of, load_answers
 from backend.store.membership import is_among
 from backend.store.tables import ClusterRow, ConsensusReadingRow, ConsensusRow, ReadingRow
@@ -140,21 +140,6 @@ class ConsensusAnswers:
         return set(
             self._session.scalars(select(ConsensusRow.image_id).where(ConsensusRow.is_current))
         )
-
-    def adjudicated_image_ids(self) -> set[str]:
-        """Return the images whose current answer has an adjudicated cluster.
-
-        Returns
-        -------
-        set of str
-            Image ids.
-        """
-        query = (
-            select(ConsensusRow.image_id)
-            .join(ClusterRow, ClusterRow.consensus_id == ConsensusRow.id)
-            .where(ConsensusRow.is_current, ClusterRow.state == ClusterState.ADJUDICATED)
-        )
-        return set(self._session.scalars(query))
 
     def versions(self) -> list[AnswersOfVersion]:
         """Return which method versions there are answers of.

@@ -7,7 +7,6 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session, sessionmaker
 
 from backend.store.accounts import Accounts
-from backend.store.arms import Arms
 from backend.store.availability import StoreUnavailableError, named_errors
 from backend.store.consensus import ConsensusAnswers
 from backend.store.datasets import Datasets
@@ -17,6 +16,7 @@ from backend.store.model_readers import ModelReaders
 from backend.store.models import Models
 from backend.store.panels import Panels
 from backend.store.predictions import Predictions
+from backend.store.reader_evidence import ReaderEvidence
 from backend.store.readers import Readers
 from backend.store.readings import Readings
 from backend.store.records import Records
@@ -38,7 +38,6 @@ class UnitOfWork:
 
     def __init__(self, session: Session) -> None:
         self.accounts = Accounts(session)
-        self.arms = Arms(session)
         self.consensus = ConsensusAnswers(session)
         self.datasets = Datasets(session)
         self.images = Images(session)
@@ -46,6 +45,7 @@ class UnitOfWork:
         self.models = Models(session)
         self.panels = Panels(session)
         self.predictions = Predictions(session)
+        self.evidence = ReaderEvidence(session)
         self.readers = Readers(session)
         self.readings = Readings(session)
         self.records = Records(session)

@@ -46,7 +46,7 @@ def adjudicated_images(store: UnitOfWork) -> dict[str, AdjudicatedImage]:
         By image id. What is real there is what the adjudicator let stand, and what the readers
         agreed on; a mark of a single reader that nobody ruled on is not.
     """
-    answers = store.consensus.current(store.consensus.adjudicated_image_ids())
+    answers = store.consensus.current(store.evidence.adjudicated_image_ids())
     adjudicators: dict[str, set[str]] = {}
     for entry in store.worklists.all():
         if entry.kind is EntryKind.ADJUDICATION and entry.image_id in answers:

@@ -108,6 +108,7 @@ def fill_worklists(
         _entries(choices, assignments, pool, rules),
         _golden(candidates, pool),
         lambda choice, reader_id: _entry(choice, reader_id, pool, rules),
+        other_slots=pool.open_slots,
         rng=rng,
     )
 

@@ -70,6 +70,7 @@ def slip_in(
     gold_cases: Mapping[str, Sequence[str]],
     new_entry: Callable[[Choice, str], WorklistEntry],
     *,
+    other_slots: Mapping[str, int],
     rng: np.random.Generator,
 ) -> list[WorklistEntry]:
     """Put each gold case behind a new entry of its reader, as if it had been chosen there.
@@ -82,6 +83,9 @@ def slip_in(
         From `draw_gold_cases`.
     new_entry : callable
         Makes an entry of a choice and a reader id; it draws the arm as of any other entry.
+    other_slots : mapping of str to int
+        Reader id to the slots that were left to other entries; where fewer came, fewer gold cases
+        are taken.
     rng : numpy.random.Generator
         Source of the places.
 
@@ -94,7 +98,9 @@ def slip_in(
     found = list(entries)
     for reader_id in sorted(gold_cases):
         mine = [entry for entry in entries if entry.reader_id == reader_id]
-        for image_id in gold_cases[reader_id]:
+        filled = len(mine) / other_slots[reader_id] if other_slots[reader_id] else 1.0
+        wanted = int(len(gold_cases[reader_id]) * filled + rng.uniform())
+        for image_id in gold_cases[reader_id][:wanted]:
             before = mine[int(rng.integers(len(mine)))] if mine else None
             choice = Choice(
                 image_id, 1, before.score if before else 0.0, Channel.GOLD, gold.REASON

@@ -191,7 +191,7 @@ def _hidden(
 def _sums(values: Numbers, groups: NDArray[np.int64], number: int) -> Numbers:
     """Return the sum of the rows of each group."""
     columns = [np.bincount(groups, column, number) for column in values.T]
-    return np.stack(columns, axis=1)
+    return np.stack(columns, axis=1).astype(np.float64)  # bincount of nothing gives integers
 
 
 def _sigmoid(values: Numbers) -> Numbers:

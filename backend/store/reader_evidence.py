@@ -1,12 +1,20 @@
-"""Which worklist entries had their arm drawn by lot, and against which model version."""
+"""What the store knows of how readings came about, for measuring their readers."""
 
 from dataclasses import dataclass
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
+from backend.domain.consensus.clusters import ClusterState
 from backend.domain.worklists import EntryKind
-from backend.store.tables import ModelVersionRow, PredictionRow, WorklistEntryRow
+from backend.store.tables import (
+    ClusterRow,
+    ConsensusRow,
+    ModelVersionRow,
+    PredictionRow,
+    ReadingRow,
+    WorklistEntryRow,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +34,8 @@ class DrawnEntry:
     model_version: str
 
 
-class Arms:
-    """What was drawn by lot for the worklist entries kept in the store.
+class ReaderEvidence:
+    """Where readings came from, and which of them can be held against something.
 
     Parameters
     ----------
@@ -90,3 +98,32 @@ class Arms:
         )
         rows = self._session.execute(query.order_by(WorklistEntryRow.id))
         return {(image_id, reader_id): EntryKind(kind) for image_id, reader_id, kind in rows}
+
+    def adjudicated_image_ids(self) -> set[str]:
+        """Return the images whose current answer has an adjudicated cluster.
+
+        Returns
+        -------
+        set of str
+            Image ids.
+        """
+        query = (
+            select(ConsensusRow.image_id)
+            .join(ClusterRow, ClusterRow.consensus_id == ConsensusRow.id)
+            .where(ConsensusRow.is_current, ClusterRow.state == ClusterState.ADJUDICATED)
+        )
+        return set(self._session.scalars(query))
+
+    def state(self) -> tuple[int, int, int]:
+        """Return what changes with every reading and every answer.
+
+        Returns
+        -------
+        tuple of int
+            The newest revision of a reading, the newest answer, and the sum of the keys of the
+            current answers.
+        """
+        current = func.sum(ConsensusRow.id).filter(ConsensusRow.is_current)
+        newest, total = self._session.execute(select(func.max(ConsensusRow.id), current)).one()
+        reading = self._session.scalar(select(func.max(ReadingRow.id)))
+        return reading or 0, newest or 0, int(total or 0)
