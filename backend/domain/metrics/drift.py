@@ -8,10 +8,10 @@ import numpy as np
 
 from backend.domain.metrics.quotients import Numbers
 
-FEWEST_READINGS = 40
-"""A series shorter than this is too short to tell."""
-FALSE_ALARMS = 0.0025
-"""Accepted of one figure: with four figures of a reader, 1 % of the readers who do not change."""
+FEWEST_READINGS, FEWEST_DAYS = 40, 12
+"""A series of fewer readings, or on fewer days, is too short to tell."""
+FALSE_ALARMS = 0.001
+"""Accepted of one figure at one look: four figures and a look every month stay near 1 %."""
 
 _NORMAL_95 = 1.959964
 _SHORT_SPAN_MONTHS = 3
@@ -104,15 +104,16 @@ def detect_drift(series: Series) -> Drift:
 
     Notes
     -----
-    The test is a CUSUM of what came out less what was due: the largest distance of the running
-    sum from the straight line, over its standard deviation, which for a reader who does not
-    change is the supremum of a Brownian bridge (Kolmogorov's distribution). The standard deviation
-    allows for neighbours that go together (Bartlett's weights over n^(1/3) of them), as readings
-    of one session do.
+    The test is a CUSUM over days of what came out less what was due: the largest distance of the
+    running sum from the straight line, over its standard deviation, which for a reader who does
+    not change is the supremum of a Brownian bridge (Kolmogorov's distribution). Readings of one
+    day go together and count as one. The variance of a day is half the mean square of successive
+    differences (von Neumann), which a change of level hardly raises.
 
     References
     ----------
     W. Ploberger, W. Kraemer, "The CUSUM test with OLS residuals", 1992.
+    J. von Neumann et al., "The mean square successive difference", 1941.
     """
     number = len(series.times)
     if not number or not series.weights.sum():
@@ -120,14 +121,17 @@ def detect_drift(series: Series) -> Drift:
     residuals = series.totals - series.due
     residuals = residuals - series.weights * residuals.sum() / series.weights.sum()
     windows = _windows(series, residuals)
-    if number < FEWEST_READINGS:
+    starts = _first_of_days(series.times)
+    if number < FEWEST_READINGS or len(starts) < FEWEST_DAYS:
         return Drift(number, None, False, None, None, None, windows)
-    path = np.cumsum(residuals)[:-1]
-    deviation = np.sqrt(number * _long_run_variance(residuals))
+    by_day = np.add.reduceat(residuals, starts)
+    path = np.cumsum(by_day)[:-1]
+    # Of neighbouring days: a change of level leaves it as it is.
+    deviation = np.sqrt(len(by_day) * (np.diff(by_day) ** 2).mean() / 2)
     p_value = _kolmogorov(float(np.abs(path).max()) / deviation) if deviation > 0 else 1.0
     if p_value >= FALSE_ALARMS:
         return Drift(number, p_value, False, None, None, None, windows)
-    change = int(np.abs(path).argmax()) + 1
+    change = starts[int(np.abs(path).argmax()) + 1]
     return Drift(
         number,
         p_value,
@@ -172,15 +176,10 @@ def _window_names(times: Sequence[datetime]) -> list[str]:
     return [f"{first + 1}-{min(first + size, number)}" for first in firsts]
 
 
-def _long_run_variance(residuals: Numbers) -> float:
-    """Return the variance of the mean times n, when neighbours may go together."""
-    number = len(residuals)
-    lags = int(np.cbrt(number))
-    variance = float(residuals @ residuals) / number
-    for lag in range(1, lags + 1):
-        together = float(residuals[lag:] @ residuals[:-lag]) / number
-        variance += 2 * (1 - lag / (lags + 1)) * together
-    return max(variance, 0.0)
+def _first_of_days(times: Sequence[datetime]) -> list[int]:
+    """Return the first reading of every day."""
+    days = [time.date() for time in times]
+    return [row for row, day in enumerate(days) if row == 0 or day != days[row - 1]]
 
 
 def _kolmogorov(distance: float) -> float:
