@@ -1,8 +1,6 @@
 """`overread readers agreement`: how far readers agree."""
 
-import math
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +14,7 @@ from backend.terminal import print_json, print_table, waiting
 from backend.workflow.assess_readers import (
     ReaderAgreement,
     compare_readers,
+    plain_agreement,
     readings_in_file,
     readings_in_store,
 )
@@ -51,7 +50,7 @@ def agreement(
             figure, matrix.reader_ids, matrix.f1, matrix.images, f"Boxes at IoU above {iou:g}"
         )
     if as_json:
-        print_json(_plain(found))
+        print_json(plain_agreement(found))
         return
     _print_findings(found)
     _print_matrix(found)
@@ -122,20 +121,3 @@ def _text(interval: Interval) -> str:
     if interval.estimate is None or interval.low is None or interval.high is None:
         return "-"
     return f"{interval.estimate:.2f} [{interval.low:.2f}, {interval.high:.2f}]"
-
-
-def _plain(found: ReaderAgreement) -> dict[str, object]:
-    matrix = found.matrix
-    f1: list[list[float]] = matrix.f1.tolist()
-    return {
-        "findings": {
-            finding.title: asdict(one) for finding, one in found.findings.by_finding.items()
-        },
-        "micro_on_boxes": asdict(found.findings.micro_on_boxes),
-        "places": asdict(found.places),
-        "matrix": {
-            "readers": matrix.reader_ids,
-            "images": matrix.images.tolist(),
-            "f1": [[one if math.isfinite(one) else None for one in row] for row in f1],
-        },
-    }
