@@ -22,7 +22,6 @@ from backend.label_studio.events import MalformedEventError
 from backend.store.readers import UnknownReaderError
 from backend.store.records import LeaseTakenError
 from backend.store.unit_of_work import StoreUnavailableError
-from backend.workflow.assess_readers import NothingReadError
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -34,7 +33,6 @@ STATUS_OF: dict[type[Exception], HTTPStatus] = {
     RoleError: HTTPStatus.FORBIDDEN,
     ImageFileMissingError: HTTPStatus.NOT_FOUND,
     UnknownImageError: HTTPStatus.NOT_FOUND,
-    NothingReadError: HTTPStatus.NOT_FOUND,
     UnknownReaderError: HTTPStatus.NOT_FOUND,
     ImageChangedError: HTTPStatus.CONFLICT,
     LeaseTakenError: HTTPStatus.CONFLICT,

@@ -52,7 +52,7 @@ def stats(
             _print_findings(row)
     _print_drift(rows)
     if reader is None:
-        _print_bias(bias)
+        _print_bias(bias, by_finding=by_finding)
     else:
         _print_habits(rows[0])
 
@@ -89,10 +89,9 @@ def _print_quality(rows: Sequence[ReaderRow], images: int) -> None:
             "reader",
             "images",
             "gold",
-            "found",
             "sensitivity",
-            "false marks per image",
-            "mean IoU",
+            "false per image",
+            "IoU",
             "F1",
         ),
         [
@@ -100,10 +99,9 @@ def _print_quality(rows: Sequence[ReaderRow], images: int) -> None:
                 row.reader_id,
                 row.judged_readings,
                 row.gold_readings,
-                f"{row.overall.found} of {row.overall.lesions}",
                 text_of(row.overall.sensitivity),
                 text_of(row.overall.false_marks_per_image),
-                text_of(row.overall.mean_iou),
+                f"{row.overall.mean_iou.value:.2f}" if row.overall.mean_iou.is_estimable else None,
                 None if row.f1 is None else f"{row.f1:.2f}",
             )
             for row in rows
@@ -172,9 +170,10 @@ def _drift_cells(reader_id: str, one: DriftRow) -> tuple[object, ...]:
     )
 
 
-def _print_bias(tables: Sequence[BiasTable]) -> None:
+def _print_bias(tables: Sequence[BiasTable], *, by_finding: bool) -> None:
     for table in tables:
-        rows = [row for row in (*table.overall, *table.by_finding) if row.is_estimable]
+        shown = (*table.overall, *table.by_finding) if by_finding else table.overall
+        rows = [row for row in shown if row.is_estimable]
         title = (
             f"Influence of the pre-annotation, by {table.reference}: {table.readings} readings "
             f"whose arm was drawn, {table.unassisted} unassisted, {table.judged} judged"

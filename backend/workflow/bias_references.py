@@ -60,7 +60,7 @@ def others_as_truth(
         if one.image_id in truths.get(one.reader_id, ()):
             own.setdefault(one.reader_id, []).append(one)
     return tuple(
-        Reference(ReadingTable.of(own[reader_id]), truth_table(known))
+        Reference(ReadingTable.of(own[reader_id]), truth_table(known), is_shared=False)
         for reader_id, known in truths.items()
     )
 

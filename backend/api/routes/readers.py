@@ -6,7 +6,7 @@ from pydantic import BaseModel
 from backend.accounts import Role, role_of
 from backend.api.credentials import AnyAccount, ManagerAccount, RoleError
 from backend.api.office import InOffice
-from backend.workflow.assess_readers import plain_agreement
+from backend.workflow.assess_readers import NothingReadError, plain_agreement
 from backend.workflow.bias_rows import BiasTable, bias_tables
 from backend.workflow.reader_rows import OthersMedian, ReaderRow, others_median, rows_of
 
@@ -60,7 +60,10 @@ def quality(account: AnyAccount, office: InOffice, reader: str | None = None) ->
     is_manager = role_of(account) >= Role.MANAGER
     if not is_manager and (account.reader_id is None or reader not in {None, account.reader_id}):
         raise RoleError("readers see their own figures only; this needs the role manager")
-    report = office.reports.quality()
+    try:
+        report = office.reports.quality()
+    except NothingReadError:
+        return Quality(adjudicated_images=0, readers=[])
     rows = rows_of(report)
     images = len(report.judged.image_ids)
     if is_manager:
@@ -77,7 +80,7 @@ def quality(account: AnyAccount, office: InOffice, reader: str | None = None) ->
 
 
 @router.get("/agreement")
-def agreement(_: ManagerAccount, office: InOffice) -> dict[str, object]:
+def agreement(_: ManagerAccount, office: InOffice) -> dict[str, object] | None:
     """Return how far readers agree, beyond chance, by finding, place and pair of readers.
 
     Parameters
@@ -89,7 +92,10 @@ def agreement(_: ManagerAccount, office: InOffice) -> dict[str, object]:
 
     Returns
     -------
-    dict of str to object
-        As `overread readers agreement --json` prints it.
+    dict of str to object, or None
+        As `overread readers agreement --json` prints it; None when nothing has been read.
     """
-    return plain_agreement(office.reports.agreement())
+    try:
+        return plain_agreement(office.reports.agreement())
+    except NothingReadError:
+        return None

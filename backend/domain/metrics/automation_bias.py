@@ -1,7 +1,7 @@
 """How the pre-annotation sways readers: what they find, make up and overlook with it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -60,10 +60,15 @@ class Reference:
         The readings.
     truth : ReadingTable
         What is taken for the truth of their images, from `judged_readings.truth_table`.
+    is_shared : bool
+        Whether it is the same for all readers of an image, so that they may be compared lesion by
+        lesion. What the *others* say differs: where two of three mark a lesion, it is one for
+        the third only, and comparing within it would find no difference by construction.
     """
 
     readings: ReadingTable
     truth: ReadingTable
+    is_shared: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,12 +206,15 @@ def _outcomes(
     wrong = judge(readings, _wrong_boxes(by_model))
     lesions = _per_chance(lot, judged, judged.is_hit)
     missed = _per_chance(lot, judged, ~judged.is_hit)
-    return {
+    found = {
         Outcome.SENSITIVITY: lesions,
         Outcome.FALSE_MARKS: _false_marks(lot, judged),
         Outcome.COMMISSION: _per_chance(lot, wrong, wrong.is_hit),
         Outcome.OMISSION: missed.only(is_missed[judged.chance_lesions]),
-    }, len(judged.readers)
+    }
+    if not reference.is_shared:
+        found = {name: replace(rows, pairs=rows.findings) for name, rows in found.items()}
+    return found, len(judged.readers)
 
 
 def _wrong_boxes(by_model: JudgedReadings) -> ReadingTable:
@@ -300,7 +308,7 @@ def _summed(rows: Outcomes) -> Outcomes:
     return Outcomes(
         np.bincount(group, rows.values)[group[is_first]],
         one.is_assisted,
-        one.images,
+        one.pairs // len(Finding),  # the image, or nothing where rows share their finding only
         one.readers,
         one.images,
         np.full(len(first), _WHOLE_IMAGE),
