@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 from starlette.testclient import TestClient
+from typing_extensions import override
 
 from backend import accounts
 from backend.store.accounts import Account
@@ -32,6 +33,7 @@ class _Links(HTMLParser):
         super().__init__()
         self.found: set[str] = set()
 
+    @override
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.found |= {value for name, value in attrs if name == "href" and value}
 

@@ -11,7 +11,7 @@ from backend.domain.metrics.quotients import Numbers
 FEWEST_READINGS, FEWEST_DAYS = 40, 12
 """A series of fewer readings, or on fewer days, is too short to tell."""
 FALSE_ALARMS = 0.001
-"""Accepted of one figure at one look: four figures and a look every month stay near 1 %."""
+"""Accepted of one figure at one look, so that many figures may be looked at again and again."""
 
 _NORMAL_95 = 1.959964
 _SHORT_SPAN_MONTHS = 3

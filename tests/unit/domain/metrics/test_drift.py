@@ -38,7 +38,9 @@ class TestDetectDrift:
         for _ in range(400):
             one = series(rng)
             mood = np.repeat(rng.normal(0, 0.5, 60), 6)
-            moody = Series(one.times, one.totals + mood, one.due, one.weights)
+            moody = Series(
+                one.times, np.asarray(one.totals + mood, dtype=np.float64), one.due, one.weights
+            )
             alarms.append(detect_drift(moody).has_drifted)
 
         assert np.mean(alarms) <= 0.01
@@ -71,7 +73,9 @@ class TestDetectDrift:
         one = series(np.random.default_rng(5), change=1.0)
         due = 2.0 + 1.0 * (np.arange(len(one.due)) >= len(one.due) // 2)
 
-        assert not detect_drift(Series(one.times, one.totals, due, one.weights)).has_drifted
+        rise = Series(one.times, one.totals, due.astype(np.float64), one.weights)
+
+        assert not detect_drift(rise).has_drifted
 
     @pytest.mark.parametrize(("days", "per_day"), [(3, 100), (30, 1)])
     def test_says_that_there_is_too_little(self, days: int, per_day: int) -> None:
