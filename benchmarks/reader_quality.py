@@ -17,13 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.domain.findings import Finding
-from backend.domain.metrics.automation_bias import (
-    AutomationBias,
-    DrawnReading,
-    Outcome,
-    Reference,
-    measure_bias,
-)
+from backend.domain.metrics.automation_bias import AutomationBias, measure_bias
+from backend.domain.metrics.bias_outcomes import DrawnReading, Outcome, Reference
 from backend.domain.metrics.drift import FALSE_ALARMS, Series, detect_drift
 from backend.domain.metrics.judged_readings import JudgedReadings, judge
 from backend.domain.metrics.reader_quality import estimate_quality

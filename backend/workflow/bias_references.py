@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from backend.domain import boxes as geometry
 from backend.domain.boxes import Box
 from backend.domain.findings import Finding
-from backend.domain.metrics.automation_bias import DrawnReading, Reference
+from backend.domain.metrics.bias_outcomes import DrawnReading, Reference
 from backend.domain.metrics.judged_readings import truth_table
 from backend.domain.reading_table import ReadingTable
 from backend.domain.readings import Reading

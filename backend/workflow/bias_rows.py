@@ -5,7 +5,8 @@ from math import exp
 
 from backend.domain.findings import Finding
 from backend.domain.metrics.arm_effect import ArmEffect
-from backend.domain.metrics.automation_bias import AutomationBias, Outcome
+from backend.domain.metrics.automation_bias import AutomationBias
+from backend.domain.metrics.bias_outcomes import Outcome
 from backend.workflow.measure_readers import ReaderReport
 
 BY_TRUTH, BY_OTHERS = "adjudicated images", "the other readers"

@@ -4,12 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from backend.domain.consensus.reader_estimates import ReaderEstimates
-from backend.domain.metrics.automation_bias import (
-    AutomationBias,
-    DrawnReading,
-    Reference,
-    measure_bias,
-)
+from backend.domain.metrics.automation_bias import AutomationBias, measure_bias
+from backend.domain.metrics.bias_outcomes import DrawnReading, Reference
 from backend.domain.metrics.drift import Drift, detect_drift
 from backend.domain.metrics.drift_figures import Figure, Sitting, drift_series
 from backend.domain.metrics.habits import Habit, compare_habits

@@ -7,7 +7,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from backend.domain.metrics.automation_bias import Outcome
+from backend.domain.metrics.bias_outcomes import Outcome
 from backend.domain.metrics.drift_figures import Figure
 from backend.domain.predictions import Prediction
 from backend.domain.readings import Arm
