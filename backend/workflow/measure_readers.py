@@ -12,7 +12,7 @@ from backend.domain.metrics.habits import Habit, compare_habits
 from backend.domain.metrics.judged_readings import JudgedReadings, judge, truth_table
 from backend.domain.metrics.reader_quality import ReaderQuality, estimate_quality
 from backend.domain.reading_table import ReadingTable
-from backend.domain.reading_time import reading_seconds
+from backend.domain.reading_time import active_seconds, limit_seconds
 from backend.domain.readings import Arm, Reading
 from backend.domain.worklists import EntryKind
 from backend.store.reader_evidence import DrawnEntry
@@ -177,8 +177,11 @@ def _report(table: ReadingTable, evidence: Evidence) -> ReaderReport:
     truth = truth_table({image: one.lesions for image, one in evidence.truths.items()})
     judged = judge(table, truth)
     asked = [one for one in evidence.readings if (one.image_id, one.reader_id) in evidence.asked]
+    minutes = _minutes(evidence.readings)
     sittings = {
-        (one.image_id, one.reader_id): Sitting(one.read_at, one.arm is Arm.ASSISTED, _minutes(one))
+        (one.image_id, one.reader_id): Sitting(
+            one.read_at, one.arm is Arm.ASSISTED, minutes[one.image_id, one.reader_id]
+        )
         for one in asked
     }
     gold: dict[str, int] = {}
@@ -204,19 +207,28 @@ def _report(table: ReadingTable, evidence: Evidence) -> ReaderReport:
 def _drawn(readings: tuple[Reading, ...], entries: list[DrawnEntry]) -> tuple[DrawnReading, ...]:
     """Return the readings of entries whose arm was drawn."""
     versions = {(one.image_id, one.reader_id): one.model_version for one in entries}
+    minutes = _minutes(readings)
     return tuple(
         DrawnReading(
             one.image_id,
             one.reader_id,
             one.arm is Arm.ASSISTED,
             versions[one.image_id, one.reader_id],
-            _minutes(one),
+            minutes[one.image_id, one.reader_id],
         )
         for one in readings
         if (one.image_id, one.reader_id) in versions
     )
 
 
-def _minutes(reading: Reading) -> float | None:
-    seconds = reading_seconds(reading)
-    return None if not seconds else seconds / 60
+def _minutes(readings: tuple[Reading, ...]) -> dict[tuple[str, str], float | None]:
+    """Return how long each reading took, idle time cut."""
+    seconds: dict[str, list[float | None]] = {}
+    for one in sorted(readings, key=lambda one: one.read_at):
+        seconds.setdefault(one.reader_id, []).append(one.lead_time_seconds)
+    limits = {reader_id: limit_seconds(own) for reader_id, own in seconds.items()}
+    active = {
+        (one.image_id, one.reader_id): active_seconds(one.lead_time_seconds, limits[one.reader_id])
+        for one in readings
+    }
+    return {key: one / 60 if one else None for key, one in active.items()}

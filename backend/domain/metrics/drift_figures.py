@@ -18,8 +18,6 @@ from backend.domain.reading_table import ReadingTable
 
 _PULL = 2.0
 """An expectation by the others counts as this many of them being usual readers."""
-_LONGEST = 4.0
-"""A time is cut at this many times the reader's median: a lunch break is no drift."""
 _BOX_STEPS = (0.5, 2.0)
 
 
@@ -159,12 +157,6 @@ def _minutes(
     """Return the time of every reading, and the panel's for such an image and arm."""
     told = [sittings[key].minutes if key in sittings else None for key in keys]
     minutes = np.array([np.nan if one is None else one for one in told], dtype=np.float64)
-    own: dict[str, list[int]] = {}
-    for row, key in enumerate(keys):
-        if told[row] is not None:
-            own.setdefault(key[1], []).append(row)
-    for rows in own.values():
-        minutes[rows] = np.minimum(minutes[rows], _LONGEST * np.median(minutes[rows]))
     groups = np.digitize(due_boxes, _BOX_STEPS) * 2 + is_assisted
     is_known = np.isfinite(minutes)
     means = _means(minutes[is_known], groups[is_known], 2 * (len(_BOX_STEPS) + 1))
