@@ -112,7 +112,7 @@ def quality_of_one(lobby: Lobby, csrf: str, reader_id: str) -> Response:
         The reader's figures, and medians of the others when there are enough of them.
     """
     try:
-        report = lobby.reports.quality()
+        report = lobby.reports.quality_for_readers(lobby.clock())
     except NothingReadError:
         return lobby.page("quality_unknown.html", csrf=csrf, reader_id=reader_id)
     rows = rows_of(report)

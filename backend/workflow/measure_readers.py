@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from backend.domain.consensus.reader_estimates import ReaderEstimates
 from backend.domain.metrics.automation_bias import AutomationBias, measure_bias
@@ -83,13 +84,15 @@ class ReaderReport:
     habits: Mapping[str, tuple[Habit, ...]]
 
 
-def measure_readers(store: UnitOfWork) -> ReaderReport:
+def measure_readers(store: UnitOfWork, *, before: datetime | None = None) -> ReaderReport:
     """Measure how well the readers of the store read.
 
     Parameters
     ----------
     store : UnitOfWork
         An open transaction.
+    before : datetime or None
+        By what was read before then; aware. None for everything.
 
     Returns
     -------
@@ -101,23 +104,27 @@ def measure_readers(store: UnitOfWork) -> ReaderReport:
     NothingReadError
         If there is no reading.
     """
-    return report_on(gather_evidence(store))
+    return report_on(gather_evidence(store, before=before))
 
 
-def gather_evidence(store: UnitOfWork) -> Evidence:
+def gather_evidence(store: UnitOfWork, *, before: datetime | None = None) -> Evidence:
     """Return what the store knows about how readers read.
 
     Parameters
     ----------
     store : UnitOfWork
         An open transaction.
+    before : datetime or None
+        By what was read before then; aware. None for everything.
 
     Returns
     -------
     Evidence
         For `report_on`.
     """
-    readings = tuple(store.readings.counting())
+    readings = tuple(
+        one for one in store.readings.counting() if before is None or one.read_at < before
+    )
     truths = adjudicated_images(store)
     drawn = _drawn(readings, store.evidence.drawn())
     return Evidence(

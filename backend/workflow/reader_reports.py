@@ -1,6 +1,7 @@
 """The newest report on the readers, made once for everybody who asks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from datetime import datetime
 from threading import Lock
 from typing import Generic, TypeVar
 
@@ -21,18 +22,41 @@ class ReaderReports:
     """
 
     def __init__(self, store: Store) -> None:
-        self._quality = _Newest(store, measure_readers)
-        self._agreement = _Newest(store, _agreement)
+        self._store = store
+        self._quality: _Kept[ReaderReport] = _Kept()
+        self._quality_of_day: _Kept[ReaderReport] = _Kept()
+        self._agreement: _Kept[ReaderAgreement] = _Kept()
 
     def quality(self) -> ReaderReport:
-        """Return how well readers read.
+        """Return how well readers read, for those who manage them.
 
         Returns
         -------
         ReaderReport
             As the store is now.
         """
-        return self._quality.get()
+        with self._store.snapshot() as unit:
+            return self._quality.get(unit.evidence.state(), lambda: measure_readers(unit))
+
+    def quality_for_readers(self, now: datetime) -> ReaderReport:
+        """Return how well readers read, for the readers themselves.
+
+        It changes once a day. Figures that moved as soon as an image was submitted would tell a
+        reader that it was a gold case, and whether the answer was right.
+
+        Parameters
+        ----------
+        now : datetime
+            The time; aware.
+
+        Returns
+        -------
+        ReaderReport
+            By what was read before today.
+        """
+        today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        with self._store.snapshot() as unit:
+            return self._quality_of_day.get(today, lambda: measure_readers(unit, before=today))
 
     def agreement(self) -> ReaderAgreement:
         """Return how far readers agree.
@@ -42,26 +66,24 @@ class ReaderReports:
         ReaderAgreement
             As the store is now.
         """
-        return self._agreement.get()
+        with self._store.snapshot() as unit:
+            return self._agreement.get(unit.evidence.state(), lambda: _agreement(unit))
 
 
 def _agreement(store: UnitOfWork) -> ReaderAgreement:
     return compare_readers(readings_in_store(store))
 
 
-class _Newest(Generic[Result]):
-    """A result and the state of the store that it belongs to."""
+class _Kept(Generic[Result]):
+    """A result, and what it belongs to."""
 
-    def __init__(self, store: Store, measure: Callable[[UnitOfWork], Result]) -> None:
-        self._store = store
-        self._measure = measure
+    def __init__(self) -> None:
         self._lock = Lock()
-        self._kept: tuple[object, Result] | None = None
+        self._kept: tuple[Hashable, Result] | None = None
 
-    def get(self) -> Result:
+    def get(self, key: Hashable, make: Callable[[], Result]) -> Result:
         # One at a time: whoever asks meanwhile waits for the result instead of making it, too.
-        with self._lock, self._store.snapshot() as unit:
-            state = unit.evidence.state()
-            if self._kept is None or self._kept[0] != state:
-                self._kept = state, self._measure(unit)
+        with self._lock:
+            if self._kept is None or self._kept[0] != key:
+                self._kept = key, make()
             return self._kept[1]

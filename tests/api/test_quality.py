@@ -1,6 +1,7 @@
 """How well readers read: everything for managers, to readers only their own."""
 
 import re
+from datetime import timedelta
 from html.parser import HTMLParser
 
 import pytest
@@ -8,9 +9,12 @@ from starlette.testclient import TestClient
 from typing_extensions import override
 
 from backend import accounts
+from backend.domain.readings import Reading
 from backend.store.accounts import Account
+from backend.store.readings import Receipt
 from backend.store.unit_of_work import Store
-from tests.api.conftest import NOW, PASSWORD_HASH, TOKENS, bearer, sign_in
+from backend.workflow.adjudicated_images import adjudicated_images
+from tests.api.conftest import NOW, PASSWORD_HASH, TOKENS, Clock, bearer, sign_in
 from tests.store.reading_crowd import read_here
 
 OWN, OTHERS = "reader-01", ("reader-02", "reader-03", "reader-04", "reader-05", "reader-06")
@@ -144,6 +148,33 @@ class TestReader:
         assert "Nothing is known yet" in client.get("/quality").text
         told = client.get("/api/v1/readers/quality", headers=bearer("r8")).json()
         assert told["readers"] == []
+
+
+@pytest.mark.usefixtures("crowd")
+class TestReaderOfToday:
+    def test_learns_nothing_from_figures_that_move(
+        self, client: TestClient, crowd: Store, clock: Clock
+    ) -> None:
+        sign_in(client, "own")
+        pages, told = [], []
+        with crowd.snapshot() as unit:
+            settled = sorted(adjudicated_images(unit))
+            read = unit.images.readers_by_image()
+        fresh = next(one for one in settled if OWN not in read[one])
+
+        for _ in range(2):
+            pages.append(client.get("/quality").text)
+            told.append(client.get("/api/v1/readers/quality", headers=bearer("own")).json())
+            with crowd.transaction() as unit:
+                if unit.readings.current(fresh, OWN) is None:
+                    unit.readings.add([Reading(fresh, OWN, (), NOW)], Receipt(NOW))
+        assert pages[0] == pages[1]
+        assert told[0] == told[1]
+
+        clock.pass_by(timedelta(days=1))
+        after = client.get("/api/v1/readers/quality", headers=bearer("own")).json()
+        counts = [one["readers"][0]["judged_readings"] for one in (told[1], after)]
+        assert counts[1] == counts[0] + 1
 
 
 class TestBeforeAnythingIsRead:

@@ -36,7 +36,7 @@ class Quality(BaseModel):
 
 @router.get("/quality")
 def quality(account: AnyAccount, office: InOffice, reader: str | None = None) -> Quality:
-    """Return how well readers read; to a reader only how they do themselves.
+    """Return how well readers read; to a reader only how they did themselves until yesterday.
 
     Parameters
     ----------
@@ -60,8 +60,9 @@ def quality(account: AnyAccount, office: InOffice, reader: str | None = None) ->
     is_manager = role_of(account) >= Role.MANAGER
     if not is_manager and (account.reader_id is None or reader not in {None, account.reader_id}):
         raise RoleError("readers see their own figures only; this needs the role manager")
+    reports = office.reports
     try:
-        report = office.reports.quality()
+        report = reports.quality() if is_manager else reports.quality_for_readers(office.clock())
     except NothingReadError:
         return Quality(adjudicated_images=0, readers=[])
     rows = rows_of(report)
