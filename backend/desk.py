@@ -97,6 +97,7 @@ def queue_rules(settings: Settings) -> QueueRules:
         worklist_size=settings.worklist_size,
         random_share=settings.random_share,
         unassisted_share=settings.unassisted_share,
+        gold_share=settings.gold_share,
         seed=settings.seed,
         second_look_share=settings.second_look_share if settings.second_looks else 0.0,
         second_look_quiet=timedelta(minutes=settings.second_look_quiet_minutes),

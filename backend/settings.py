@@ -92,6 +92,9 @@ class Settings(BaseSettings):
     second_look_quiet_minutes: float = Field(
         default=10, ge=0, description="so long a reading must be unchanged before"
     )
+    gold_share: float = Field(
+        default=0.05, ge=0, le=1, description="adjudicated images, to measure"
+    )
     seed: int = Field(default=20260101, description="of every random choice")
     image_link_days: int = Field(default=30, ge=1, description="life of a signed image link")
     adjudicators_per_image: int = Field(

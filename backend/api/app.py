@@ -19,6 +19,7 @@ from backend.api.routes import (
     images,
     operations,
     progress,
+    readers,
     syncs,
     versions,
     webhooks,
@@ -29,6 +30,7 @@ from backend.dashboard.lobby import Lobby
 from backend.desk import open_desk
 from backend.settings import Settings
 from backend.store.unit_of_work import Store
+from backend.workflow.reader_reports import ReaderReports
 
 _LARGEST_BODY_BYTES = 1024 * 1024
 _ROUTERS = (
@@ -36,6 +38,7 @@ _ROUTERS = (
     webhooks.router,
     images.router,
     progress.router,
+    readers.router,
     versions.router,
     image_details.router,
     syncs.router,
@@ -103,7 +106,8 @@ def create_app(
     add_problem_handlers(app)
     for router in _ROUTERS:
         app.include_router(router)
-    app.include_router(pages.create_router(Lobby(settings, store, office.sessions, clock)))
+    lobby = Lobby(settings, store, office.sessions, clock, office.reports)
+    app.include_router(pages.create_router(lobby))
     app.mount("/static", pages.static_files(), name="static")
     return app
 
@@ -120,4 +124,5 @@ def _furnish(settings: Settings, store: Store, clock: Callable[[], datetime]) ->
             store, desk, metrics, clock=clock, every_seconds=settings.sync_every_seconds
         ),
         clock=clock,
+        reports=ReaderReports(store),
     )

@@ -13,6 +13,7 @@ from backend.api.metrics import Metrics
 from backend.api.sync_worker import SyncWorker
 from backend.settings import Settings
 from backend.store.unit_of_work import Store
+from backend.workflow.reader_reports import ReaderReports
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ class Office:
         Syncs with Label Studio.
     clock : callable
         Gives the time; aware.
+    reports : ReaderReports
+        How well readers read.
     """
 
     settings: Settings
@@ -44,6 +47,7 @@ class Office:
     hints: HintWorker
     syncs: SyncWorker
     clock: Callable[[], datetime]
+    reports: ReaderReports
 
 
 def office_of(request: Request) -> Office:

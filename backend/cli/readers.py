@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from backend.accounts import hash_password
-from backend.cli import reader_quality, reading_history
+from backend.cli import reader_agreement, reader_stats, reading_history
 from backend.desk import open_desk, open_reading_room, service_token
 from backend.domain.worklists import EntryState
 from backend.opened import open_store
@@ -18,8 +18,8 @@ from backend.workflow.deactivate_readers import deactivate_readers
 from backend.workflow.synchronise import synchronise
 
 app = typer.Typer(help="Readers, their worklists, and how well they read.", no_args_is_help=True)
-app.command()(reader_quality.stats)
-app.command()(reader_quality.agreement)
+app.command()(reader_stats.stats)
+app.command()(reader_agreement.agreement)
 app.command()(reading_history.history)
 
 SHARED_ORGANISATION = (

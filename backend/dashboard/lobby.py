@@ -14,6 +14,7 @@ from backend.accounts import SESSION_COOKIE, SESSION_LIFE, Session, Sessions, be
 from backend.settings import Settings
 from backend.store.accounts import Account
 from backend.store.unit_of_work import Store
+from backend.workflow.reader_reports import ReaderReports
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -42,6 +43,8 @@ class Lobby:
         The cookies of browsers.
     clock : callable
         Gives the time; aware.
+    reports : ReaderReports
+        How well readers read.
     templates : Environment
         The pages' templates.
     """
@@ -50,6 +53,7 @@ class Lobby:
     store: Store
     sessions: Sessions
     clock: Callable[[], datetime]
+    reports: ReaderReports
     templates: Environment = field(default_factory=_environment, repr=False)
 
     def session_of(self, request: Request) -> Session | None:

@@ -7,8 +7,10 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.staticfiles import StaticFiles
 
+from backend.accounts import Role, role_of
 from backend.dashboard.landing import landing_of
 from backend.dashboard.lobby import Lobby
+from backend.dashboard.quality import quality_of_all, quality_of_one
 from backend.dashboard.sign_in import add_sign_in
 from backend.label_studio import reading_form
 
@@ -44,6 +46,19 @@ def create_router(lobby: Lobby) -> APIRouter:
         with lobby.store.snapshot() as unit:
             landing = landing_of(unit, account.reader_id, lobby.settings.label_studio_url)
         return lobby.page("worklist.html", csrf=csrf, landing=landing, keys=keys)
+
+    @router.get("/quality")
+    def quality(request: Request) -> Response:
+        session = lobby.session_of(request)
+        account = lobby.account_of(session)
+        if session is None or account is None:
+            return RedirectResponse("/", HTTPStatus.SEE_OTHER)
+        csrf = lobby.sessions.csrf_token(session)
+        if role_of(account) >= Role.MANAGER:
+            return quality_of_all(lobby, csrf)
+        if account.reader_id is None:
+            return lobby.page("no_worklist.html", csrf=csrf, account=account)
+        return quality_of_one(lobby, csrf, account.reader_id)
 
     return router
 

@@ -1,6 +1,7 @@
 """How well readers read, and how far they agree."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from math import isfinite
 from pathlib import Path
 
 import numpy as np
@@ -126,6 +127,35 @@ def compare_readers(table: ReadingTable, *, iou_threshold: float = 0.4) -> Reade
         place_agreement.place_agreement(table, rng),
         box_agreement.reader_matrix(table, iou_threshold=iou_threshold),
     )
+
+
+def plain_agreement(found: ReaderAgreement) -> dict[str, object]:
+    """Return the agreement of readers as values that JSON knows.
+
+    Parameters
+    ----------
+    found : ReaderAgreement
+        From `compare_readers`.
+
+    Returns
+    -------
+    dict of str to object
+        By finding, on places, and the matrix of the readers; None where nothing is defined.
+    """
+    matrix = found.matrix
+    f1: list[list[float]] = matrix.f1.tolist()
+    return {
+        "findings": {
+            finding.title: asdict(one) for finding, one in found.findings.by_finding.items()
+        },
+        "micro_on_boxes": asdict(found.findings.micro_on_boxes),
+        "places": asdict(found.places),
+        "matrix": {
+            "readers": list(matrix.reader_ids),
+            "images": matrix.images.tolist(),
+            "f1": [[one if isfinite(one) else None for one in row] for row in f1],
+        },
+    }
 
 
 def _check(table: ReadingTable) -> None:

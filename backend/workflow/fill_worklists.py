@@ -19,6 +19,7 @@ from backend.domain.predictions import Prediction
 from backend.domain.readings import Arm
 from backend.domain.worklists import EntryState, WorklistEntry
 from backend.store.unit_of_work import UnitOfWork
+from backend.workflow.slip_in_gold import draw_gold_cases, slip_in
 
 _COUNTS_AS_POSITIVE = 0.5
 """A cluster counts as a positive image of its finding from this `p_true` on."""
@@ -44,6 +45,9 @@ class QueueRules:
         Largest share of second looks on a reader's worklist, in [0, 1]; 0 for none at all.
     second_look_quiet : timedelta
         How long a reading has to be unchanged before it is asked about.
+    gold_share : float
+        Share of adjudicated images among the entries, in [0, 1]; they measure how well readers
+        read.
     """
 
     readers_per_image: int
@@ -53,6 +57,7 @@ class QueueRules:
     seed: int
     second_look_share: float = 0.0
     second_look_quiet: timedelta = timedelta(minutes=10)
+    gold_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,7 @@ class _Pool:
     wanted: Mapping[str, int]
     open_slots: Mapping[str, int]
     last_rank: int
+    gold: Mapping[str, tuple[str, ...]]
 
 
 def fill_worklists(
@@ -104,10 +110,25 @@ def fill_worklists(
         already_read=pool.already,
         readers_wanted=pool.wanted,
     )
-    entries = _entries(choices, assignments, pool, rules)
+    entries = slip_in(
+        _entries(choices, assignments, pool, rules),
+        _golden(candidates, pool),
+        lambda choice, reader_id: _entry(choice, reader_id, pool, rules),
+        other_slots=pool.open_slots,
+        rng=rng,
+    )
 
     store.worklists.add(entries, now=now)
     return entries
+
+
+def _golden(candidates: Sequence[Candidate], pool: _Pool) -> dict[str, tuple[str, ...]]:
+    """Return the gold cases of the readers who have something else to read, too."""
+    return {
+        reader_id: image_ids
+        for reader_id, image_ids in pool.gold.items()
+        if any(reader_id not in pool.already.get(one.image_id, ()) for one in candidates)
+    }
 
 
 def _room(pool: _Pool, candidates: Sequence[Candidate]) -> int:
@@ -131,17 +152,33 @@ def _gather(store: UnitOfWork, rules: QueueRules) -> _Pool:
         project.reader_id: store.worklists.counts(project.reader_id)[EntryState.OPEN]
         for project in store.readers.projects()
     }
+    predictions = store.predictions.of_model(champion.name) if champion else {}
+    open_slots = {
+        reader_id: max(0, rules.worklist_size - number)
+        for reader_id, number in open_entries.items()
+    }
+    last_rank = store.worklists.last_rank()
+    gold = draw_gold_cases(
+        store,
+        open_slots,
+        share=rules.gold_share,
+        seed=(rules.seed, last_rank),
+        already=already,
+        usable=predictions if champion else images,
+    )
+    for reader_id, image_ids in gold.items():
+        open_slots[reader_id] -= len(image_ids)
+        for image_id in image_ids:
+            already.setdefault(image_id, set()).add(reader_id)
     return _Pool(
         images=images,
-        predictions=store.predictions.of_model(champion.name) if champion else {},
+        predictions=predictions,
         positive_images=_positive_images(store),
         already=already,
         wanted={image_id: rules.readers_per_image - read.get(image_id, 0) for image_id in images},
-        open_slots={
-            reader_id: max(0, rules.worklist_size - number)
-            for reader_id, number in open_entries.items()
-        },
-        last_rank=store.worklists.last_rank(),
+        open_slots=open_slots,
+        last_rank=last_rank,
+        gold=gold,
     )
 
 

@@ -15,13 +15,14 @@ from tests.api.conftest import NOW, bearer, sign_in
 OPEN = {"/health", "/", "/sign-in", "/static"}
 """The sign-in page, its form and its style are there for those who have no session yet."""
 
-LEADS_TO_SIGN_IN = {"/worklist", "/sign-out"}
+LEADS_TO_SIGN_IN = {"/worklist", "/quality", "/sign-out"}
 READERS_MAY = {
     "/ready",
     "/api/v1/worklist",
     "/api/v1/images/{image_id}",
     "/api/v1/images/{image_id}/history",
     "/api/v1/openapi.json",
+    "/api/v1/readers/quality",
 }
 
 
@@ -61,6 +62,7 @@ class TestEveryRoute:
             "/api/v1/models",
             "/api/v1/releases",
             "/api/v1/sync",
+            "/api/v1/readers/agreement",
         }
 
     def test_refuses_strangers(self, app: FastAPI, client: TestClient) -> None:
@@ -75,6 +77,7 @@ class TestEveryRoute:
 
     def test_leads_strangers_to_the_sign_in_page(self, client: TestClient) -> None:
         assert client.get("/worklist").headers["location"] == "/"
+        assert client.get("/quality").headers["location"] == "/"
         assert client.post("/sign-out").headers["location"] == "/"
 
     @pytest.mark.enable_socket  # a sync looks for Label Studio, and finds nobody

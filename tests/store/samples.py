@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
+from backend.domain.adjudication.request import Request, RequestState
+from backend.domain.adjudication.verdict import Verdict
 from backend.domain.boxes import Box
 from backend.domain.consensus import verdict
 from backend.domain.consensus.clusters import Consensus
@@ -16,10 +18,12 @@ from backend.domain.predictions import PredictedBox, Prediction
 from backend.domain.reading_table import ReadingTable
 from backend.domain.readings import Arm, ReadBox, Reading
 from backend.domain.worklists import WorklistEntry
+from backend.store.adjudicators import Adjudicator
 from backend.store.panels import PRIOR_VERSION
 from backend.store.readers import ReaderProject
 from backend.store.readings import Receipt
 from backend.store.unit_of_work import Store
+from backend.store.verdict_rows import VerdictReceipt
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
@@ -133,3 +137,23 @@ def serve(store: Store, *predictions: Prediction) -> None:
         unit.models.add(model())
         unit.models.crown("m1", now=NOW)
         unit.predictions.add(predictions, now=NOW)
+
+
+def adjudicate(store: Store, *image_ids: str) -> None:
+    """Let an adjudicator find that what the current answers say is all there is."""
+    with store.transaction() as unit:
+        unit.adjudicators.put([Adjudicator("A1", "a1@example.com", 1)], now=NOW)
+        asked = unit.adjudication_requests.add(
+            [
+                Request(
+                    image_id, 1, 1, ("a conflict",), 1.0, False, (), (), state=RequestState.DECIDED
+                )
+                for image_id in image_ids
+            ],
+            now=NOW,
+        )
+        for one in asked:
+            unit.adjudications.revise(
+                Verdict(one.image_id, (), True, True, adjudicators=("A1",)),
+                VerdictReceipt(one.key, decided_at=NOW, received_at=NOW),
+            )

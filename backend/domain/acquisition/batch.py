@@ -24,6 +24,7 @@ class Channel(StrEnum):
     UNCERTAIN = "uncertain"
     RANDOM = "random"
     COLD_START = "cold-start"
+    GOLD = "gold"
 
 
 @dataclass(frozen=True, slots=True)

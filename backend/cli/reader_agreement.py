@@ -1,24 +1,20 @@
-"""`overread readers stats` and `overread readers agreement`: how well readers read and agree."""
+"""`overread readers agreement`: how far readers agree."""
 
-import math
 from collections.abc import Sequence
-from dataclasses import asdict
-from operator import itemgetter
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
 
-from backend.domain.findings import Finding
 from backend.domain.metrics.bootstrap import Interval
 from backend.domain.reading_table import ReadingTable
 from backend.opened import open_store
 from backend.terminal import print_json, print_table, waiting
 from backend.workflow.assess_readers import (
     ReaderAgreement,
-    assess_readers,
     compare_readers,
+    plain_agreement,
     readings_in_file,
     readings_in_store,
 )
@@ -28,62 +24,6 @@ Readings = Annotated[
     Path | None,
     typer.Option("--input", help="A VinBigData table of readings instead of the store."),
 ]
-
-
-def stats(*, readings: Readings = None, as_json: AsJson = False) -> None:
-    """Show how well each reader reads, judged by the others: sensitivity, false marks."""
-    table = _table(readings)
-    with waiting("learning about the readers"):
-        found = assess_readers(table)
-    rows = [
-        {
-            "reader": reader_id,
-            "readings": int(found.readings[row]),
-            "sensitivity": float(found.sensitivity[row, -1]),
-            "sensitivity_low": float(found.low[row, -1]),
-            "sensitivity_high": float(found.high[row, -1]),
-            "false_marks_per_image": float(found.false_marks[row, -1]),
-            "reliability": float(found.reliability[row]),
-            "is_estimable": bool(found.is_estimable[row]),
-            "by_finding": {
-                finding.title: {
-                    "sensitivity": float(found.sensitivity[row, finding]),
-                    "sensitivity_low": float(found.low[row, finding]),
-                    "sensitivity_high": float(found.high[row, finding]),
-                    "false_marks_per_image": float(found.false_marks[row, finding]),
-                }
-                for finding in Finding
-            },
-        }
-        for row, reader_id in enumerate(found.reader_ids)
-    ]
-    if as_json:
-        print_json(rows)
-        return
-    print_table(
-        "Readers, judged by one another",
-        (
-            "reader",
-            "images",
-            "sensitivity",
-            "95 %",
-            "false marks per image",
-            "reliability",
-            "estimable",
-        ),
-        [
-            (
-                row["reader"],
-                row["readings"],
-                f"{row['sensitivity']:.2f}",
-                f"{row['sensitivity_low']:.2f}-{row['sensitivity_high']:.2f}",
-                f"{row['false_marks_per_image']:.2f}",
-                f"{row['reliability']:.2f}",
-                "yes" if row["is_estimable"] else "no",
-            )
-            for row in sorted(rows, key=itemgetter("reliability"), reverse=True)
-        ],
-    )
 
 
 def agreement(
@@ -110,7 +50,7 @@ def agreement(
             figure, matrix.reader_ids, matrix.f1, matrix.images, f"Boxes at IoU above {iou:g}"
         )
     if as_json:
-        print_json(_plain(found))
+        print_json(plain_agreement(found))
         return
     _print_findings(found)
     _print_matrix(found)
@@ -181,20 +121,3 @@ def _text(interval: Interval) -> str:
     if interval.estimate is None or interval.low is None or interval.high is None:
         return "-"
     return f"{interval.estimate:.2f} [{interval.low:.2f}, {interval.high:.2f}]"
-
-
-def _plain(found: ReaderAgreement) -> dict[str, object]:
-    matrix = found.matrix
-    f1: list[list[float]] = matrix.f1.tolist()
-    return {
-        "findings": {
-            finding.title: asdict(one) for finding, one in found.findings.by_finding.items()
-        },
-        "micro_on_boxes": asdict(found.findings.micro_on_boxes),
-        "places": asdict(found.places),
-        "matrix": {
-            "readers": matrix.reader_ids,
-            "images": matrix.images.tolist(),
-            "f1": [[one if math.isfinite(one) else None for one in row] for row in f1],
-        },
-    }
