@@ -5,8 +5,9 @@ only then. Tasks, predictions and annotations go over plain HTTP: the SDK reads 
 types of another edition and repeats failed POSTs, which would double tasks.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
@@ -18,7 +19,13 @@ from backend.label_studio.connection import (
     error_of_silence,
     error_of_status,
 )
-from backend.label_studio.tasks import TaskPrediction, TaskState
+from backend.label_studio.tasks import (
+    MalformedTaskError,
+    TaskPrediction,
+    TaskRow,
+    TaskState,
+    UnreadableTask,
+)
 
 if TYPE_CHECKING:
     import httpx
@@ -29,6 +36,22 @@ _STATE_PAGE = 100
 _BULK_TIMEOUT_SECONDS = 600.0
 _LATE_COMMITS = timedelta(minutes=1)
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectState:
+    """How a project stands.
+
+    Attributes
+    ----------
+    tasks : int
+        How many tasks it has, ours or not.
+    asked_at : datetime or None
+        When it stood so, by Label Studio's clock, to the second; None when it did not say.
+    """
+
+    tasks: int
+    asked_at: datetime | None
 
 
 class LabelStudioClient:
@@ -157,8 +180,53 @@ class LabelStudioClient:
             for row in reversed(ours)
         }
 
-    def task_ids(self, project_id: int) -> set[int]:
-        """Return the keys of all tasks; one that is missing was deleted.
+    def project_state(self, project_id: int) -> ProjectState:
+        """Return how a project stands: that it exists, and how many tasks it has.
+
+        Parameters
+        ----------
+        project_id : int
+            Which.
+
+        Returns
+        -------
+        ProjectState
+            With the time by Label Studio's clock.
+        """
+        number = task_lists.count_all(self._connection, project_id)
+        return ProjectState(tasks=number, asked_at=self._connection.answered_at)
+
+    def users(self) -> dict[int, str]:
+        """Return the users of the organisation.
+
+        Returns
+        -------
+        dict of int to str
+            E-mail address by Label Studio's key.
+        """
+        answer = self._connection.ask("GET", "/api/users/")
+        return {int(row["id"]): str(row["email"]) for row in answer}
+
+    def webhook_urls(self, project_id: int) -> set[str]:
+        """Return where Label Studio reports changes of a project to.
+
+        Parameters
+        ----------
+        project_id : int
+            Which.
+
+        Returns
+        -------
+        set of str
+            Of webhooks that are switched on.
+        """
+        answer = self._connection.ask("GET", "/api/webhooks/", params={"project": project_id})
+        return {str(row["url"]) for row in answer if row["is_active"]}
+
+    def all_tasks(self, project_id: int) -> list[TaskRow]:
+        """Return every task without what was done in it; one that is missing was deleted.
+
+        Takes a second per thousand tasks.
 
         Parameters
         ----------
@@ -167,12 +235,18 @@ class LabelStudioClient:
 
         Returns
         -------
-        set of int
-            Keys.
+        list of TaskRow
+            By id.
         """
-        return {int(row["id"]) for row in task_lists.rows(self._connection, project_id, "id")}
+        return task_lists.all_tasks(self._connection, project_id)
 
-    def changed_tasks(self, project_id: int, since: datetime | None) -> Iterator[TaskState]:
+    def changed_tasks(
+        self,
+        project_id: int,
+        since: datetime | None,
+        *,
+        on_unreadable: Callable[[UnreadableTask], None] | None = None,
+    ) -> Iterator[TaskState]:
         """Yield the tasks on which something was made, changed, skipped or deleted.
 
         Parameters
@@ -182,25 +256,31 @@ class LabelStudioClient:
         since : datetime or None
             Greatest `updated_at` of the states got so far; a minute before it is looked at
             again. None for all tasks.
+        on_unreadable : callable, optional
+            Called with every task that cannot be read, and the rest go on.
 
         Yields
         ------
         TaskState
             Oldest change first; a task that changes meanwhile comes twice.
+
+        Raises
+        ------
+        MalformedTaskError
+            If a task cannot be read and nobody wants to know which.
         """
         edge = since - _LATE_COMMITS if since else _BEGINNING
-        size, seen = _STATE_PAGE, set[tuple[int, datetime]]()
-        while True:
-            page = task_lists.changed_since(self._connection, project_id, edge, size)
-            for state in page:
-                if (state.task_id, state.updated_at) not in seen:
-                    seen.add((state.task_id, state.updated_at))
-                    yield state
-            if len(page) < size:
-                return
-            # Not by page number: a task changed meanwhile would push another over the edge.
-            size = size if page[-1].updated_at > edge else 2 * size
-            edge = page[-1].updated_at
+        seen = set[tuple[int, datetime | None]]()
+        for state in task_lists.changed_since(self._connection, project_id, edge, _STATE_PAGE):
+            if (state.task_id, state.updated_at) in seen:
+                continue
+            seen.add((state.task_id, state.updated_at))
+            if isinstance(state, TaskState):
+                yield state
+            elif on_unreadable is None:
+                raise MalformedTaskError(state.why)
+            else:
+                on_unreadable(state)
 
     def task_state(self, project_id: int, task_id: int) -> TaskState | None:
         """Return one task as it now stands.
@@ -214,8 +294,16 @@ class LabelStudioClient:
         -------
         TaskState or None
             None when it was deleted.
+
+        Raises
+        ------
+        MalformedTaskError
+            If it cannot be read.
         """
-        return task_lists.one(self._connection, project_id, task_id)
+        found = task_lists.one(self._connection, project_id, task_id)
+        if isinstance(found, UnreadableTask):
+            raise MalformedTaskError(found.why)
+        return found
 
     def set_predictions(
         self, project_id: int, version: str, shown: Sequence[TaskPrediction]

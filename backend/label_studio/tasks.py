@@ -22,6 +22,50 @@ class MalformedTaskError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class UnreadableTask:
+    """A task that holds something which no task of ours holds; the others are not affected.
+
+    Attributes
+    ----------
+    task_id : int
+        Label Studio's key.
+    updated_at : datetime or None
+        When it last changed, if that can be read; aware.
+    why : str
+        What was expected.
+    """
+
+    task_id: int
+    updated_at: datetime | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRow:
+    """A task in a list of all tasks, without what was done in it.
+
+    Attributes
+    ----------
+    task_id : int
+        Label Studio's key.
+    entry : int or None
+        Worklist entry that it was made of; None for a task that is not ours.
+    image_id : str or None
+        Image that it shows; None for a task that is not ours.
+    updated_at : datetime
+        When it last changed, by Label Studio's clock; aware.
+    annotations : int
+        How many annotations it has, skips included.
+    """
+
+    task_id: int
+    entry: int | None
+    image_id: str | None
+    updated_at: datetime
+    annotations: int
+
+
+@dataclass(frozen=True, slots=True)
 class TaskPrediction:
     """What a task shows, and when it is served.
 
@@ -82,6 +126,8 @@ class AnnotationState:
         Key of the prediction that was shown.
     completed_by : int or None
         Label Studio's key of who submitted it.
+    updated_by : int or None
+        Label Studio's key of who changed it last.
     """
 
     id: int
@@ -92,6 +138,12 @@ class AnnotationState:
     lead_time_seconds: float | None
     parent_prediction: int | None
     completed_by: int | None
+    updated_by: int | None = None
+
+    @property
+    def author(self) -> int | None:
+        """Label Studio's key of the user whose answer it is: who changed it last."""
+        return self.completed_by if self.updated_by is None else self.updated_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +290,76 @@ def task_state(answer: Mapping[str, Any]) -> TaskState:
         ) from error
 
 
+def readable(answer: Mapping[str, Any]) -> TaskState | UnreadableTask:
+    """Return a task of Label Studio's answer, or why it cannot be read.
+
+    Parameters
+    ----------
+    answer : mapping
+        One task as JSON.
+
+    Returns
+    -------
+    TaskState or UnreadableTask
+        The latter when a part is missing or odd.
+
+    Raises
+    ------
+    MalformedTaskError
+        If not even its key can be read.
+    """
+    try:
+        return task_state(answer)
+    except MalformedTaskError as error:
+        try:
+            task_id = int(answer["id"])
+        except (KeyError, TypeError, ValueError):
+            raise error from None
+        return UnreadableTask(task_id, _moment(answer.get("updated_at")), str(error))
+
+
+def task_row(answer: Mapping[str, Any]) -> TaskRow:
+    """Return a task of a list that leaves out what was done in it.
+
+    Parameters
+    ----------
+    answer : mapping
+        With id, data, updated_at and the numbers of annotations.
+
+    Returns
+    -------
+    TaskRow
+        A task whose data names no entry, or an odd one, is not ours.
+
+    Raises
+    ------
+    MalformedTaskError
+        If a part is missing.
+    """
+    try:
+        data = answer["data"]
+        is_ours = data.get("overread") == TASK_FORMAT and str(data.get("entry")).isdecimal()
+        return TaskRow(
+            task_id=int(answer["id"]),
+            entry=int(data["entry"]) if is_ours else None,
+            image_id=data.get("image_id") if is_ours else None,
+            updated_at=datetime.fromisoformat(answer["updated_at"]),
+            annotations=(answer["total_annotations"] or 0)
+            + (answer["cancelled_annotations"] or 0),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise MalformedTaskError(
+            f"expected a Label Studio 1.23 task with data and its numbers ({error!r})"
+        ) from error
+
+
+def _moment(text: object) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+
+
 def _annotation(answer: Mapping[str, Any]) -> AnnotationState:
     completed_by = answer.get("completed_by")
     return AnnotationState(
@@ -250,6 +372,7 @@ def _annotation(answer: Mapping[str, Any]) -> AnnotationState:
         parent_prediction=answer.get("parent_prediction"),
         # A number in lists, the whole user for a single task.
         completed_by=completed_by["id"] if isinstance(completed_by, dict) else completed_by,
+        updated_by=answer.get("updated_by"),
     )
 
 

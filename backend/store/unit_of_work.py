@@ -19,6 +19,7 @@ from backend.store.predictions import Predictions
 from backend.store.readers import Readers
 from backend.store.readings import Readings
 from backend.store.records import Records
+from backend.store.set_asides import SetAsides
 from backend.store.worklists import Worklists
 
 __all__ = ["Store", "StoreUnavailableError", "UnitOfWork"]
@@ -47,6 +48,7 @@ class UnitOfWork:
         self.readers = Readers(session)
         self.readings = Readings(session)
         self.records = Records(session)
+        self.set_asides = SetAsides(session)
         self.worklists = Worklists(session)
 
 

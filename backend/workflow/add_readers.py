@@ -128,10 +128,7 @@ def add_readers(
     provisioned = provision.provision_readers(
         room.command, room.environment, [_account(reader) for reader in readers]
     )
-    added = [
-        _equip(room, reader, home.organisation_id)
-        for reader, home in zip(readers, provisioned, strict=True)
-    ]
+    added = [_equip(room, reader, home) for reader, home in zip(readers, provisioned, strict=True)]
 
     with store.transaction() as unit:
         unit.readers.ensure([reader.reader_id for reader in readers], now=now)
@@ -140,6 +137,7 @@ def add_readers(
             known = before.get(reader.reader_id)
             if known is not None and known.project_id != result.project.project_id:
                 unit.worklists.forget_tasks_of(reader.reader_id)
+                unit.set_asides.release(reader.reader_id)
             unit.readers.add_project(result.project)
             if not reader.keep_password:
                 unit.accounts.put(
@@ -162,7 +160,7 @@ def _account(reader: NewReader) -> provision.ReaderAccount:
     )
 
 
-def _equip(room: ReadingRoom, reader: NewReader, organisation_id: int) -> AddedReader:
+def _equip(room: ReadingRoom, reader: NewReader, home: provision.ProvisionedReader) -> AddedReader:
     problem = None
     with room.open_client(reader.reader_id) as client:
         project_id = projects.ensure_reading_project(
@@ -179,5 +177,7 @@ def _equip(room: ReadingRoom, reader: NewReader, organisation_id: int) -> AddedR
         except LabelStudioError as error:
             problem = str(error)
         stream_url = client.stream_url(project_id)
-    project = ReaderProject(reader.reader_id, reader.email, organisation_id, project_id)
+    project = ReaderProject(
+        reader.reader_id, reader.email, home.organisation_id, project_id, user_id=home.user_id
+    )
     return AddedReader(project, stream_url, problem)

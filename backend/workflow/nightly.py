@@ -125,7 +125,11 @@ def nightly(
         scored=scored,
         queued=len(entries),
         pushed=pulled.tasks_pushed + pushed.tasks_pushed,
-        problems=tuple(dict.fromkeys([*pulled.problems, *problems, *pushed.problems])),
+        problems=tuple(
+            dict.fromkeys(
+                [*pulled.problems, *pulled.notices, *problems, *pushed.problems, *pushed.notices]
+            )
+        ),
     )
 
 

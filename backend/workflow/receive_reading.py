@@ -14,6 +14,11 @@ from backend.store.readings import KeptReading, Receipt
 from backend.store.records import AuditEvent
 from backend.store.unit_of_work import UnitOfWork
 
+_BY_ANOTHER = (
+    "it was submitted or changed by another Label Studio user than the reader; let the reader "
+    "open the task and submit it again"
+)
+
 
 class Received(StrEnum):
     """What a task held that the store did not know."""
@@ -25,6 +30,8 @@ class Received(StrEnum):
     WITHDRAWN = "withdrawn"
     REOPENED = "reopened"
     UNCHANGED = "unchanged"
+    OUTDATED = "outdated"
+    LOST = "lost"
     FOREIGN = "foreign"
 
 
@@ -34,8 +41,8 @@ def receive_reading(
     """Bring the store to what a task holds now.
 
     Receiving the same state twice, or an old state after a new one, changes nothing. What the
-    reader changed or deleted becomes a further revision; what cannot be understood is kept in
-    quarantine with the reason.
+    reader changed or deleted becomes a further revision; what cannot be understood, or was
+    answered by another user, is kept in quarantine with the reason.
 
     Parameters
     ----------
@@ -58,28 +65,25 @@ def receive_reading(
     if entry is None or image is None or not _is_ours(task, entry, reader_id):
         return Received.FOREIGN
     current = store.readings.current(entry.image_id, reader_id, entry.round)
-    seen_until = store.worklists.task_updated_at(entry.key)
-    standing = [item for item in task.annotations if not item.was_cancelled]
-    newest = max(standing, key=lambda item: (item.updated_at, item.id), default=None)
+    is_lost = store.worklists.is_lost(entry.key)
+    if is_lost:
+        task = _without_older_answers(task, current)
+    newest = _answer(task, store.readers.user_of(reader_id))
 
-    if _is_outdated(task, entry, seen_until, newest, current):
+    if is_lost and not task.annotations:
+        return Received.UNCHANGED
+    if _is_outdated(store, task, entry):
+        return Received.OUTDATED
+    if _is_idle_second_task(task, entry, newest, current):
         return Received.UNCHANGED
 
+    store.worklists.set_lost(entry.key, None)
     store.worklists.follow_task(
         entry.key, task.task_id if newest else entry.task_id, updated_at=task.updated_at
     )
     if newest is None:
         return _without_annotation(store, task, entry, current, now)
-    if entry.state is not EntryState.READ:
-        store.worklists.set_state(entry.key, EntryState.READ, now=now)
-    if _is_known(current, newest):
-        return Received.UNCHANGED
-    reading, receipt = _read(store, entry, image, newest, now)
-    revision = store.readings.revise(reading, receipt)
-    _note(store, entry, "read" if revision == 1 else "revise", now, receipt.reason)
-    if receipt.state == "quarantined":
-        return Received.QUARANTINED
-    return Received.NEW if revision == 1 else Received.REVISED
+    return _with_annotation(store, entry, image, current, newest, now)
 
 
 def _is_ours(task: TaskState, entry: WorklistEntry, reader_id: str) -> bool:
@@ -88,26 +92,66 @@ def _is_ours(task: TaskState, entry: WorklistEntry, reader_id: str) -> bool:
     return entry.reader_id == reader_id and task.image_id in {None, entry.image_id}
 
 
-def _is_outdated(
+def _without_older_answers(task: TaskState, current: KeptReading | None) -> TaskState:
+    """Return a task as if it held only what was answered after the reading that is kept.
+
+    Label Studio lost that one: that it is missing, or that an earlier one stands in its place,
+    is not the reader's doing.
+    """
+    kept_at = None if current is None else current.receipt.annotation_updated_at
+    newer = [item for item in task.annotations if kept_at is None or item.updated_at > kept_at]
+    return replace(task, annotations=tuple(newer))
+
+
+def _answer(task: TaskState, user_id: int | None) -> AnnotationState | None:
+    """Return the annotation that counts: the newest of the reader, else the newest of anybody."""
+    standing = [item for item in task.annotations if not item.was_cancelled]
+    return max(
+        standing,
+        key=lambda item: (not _is_by_another(item, user_id), item.updated_at, item.id),
+        default=None,
+    )
+
+
+def _is_by_another(annotation: AnnotationState, user_id: int | None) -> bool:
+    return None not in {user_id, annotation.author} and annotation.author != user_id
+
+
+def _is_outdated(store: UnitOfWork, task: TaskState, entry: WorklistEntry) -> bool:
+    seen_until = store.worklists.task_updated_at(entry.key)
+    is_its_task = entry.task_id in {None, task.task_id}
+    return is_its_task and seen_until is not None and task.updated_at < seen_until
+
+
+def _is_idle_second_task(
     task: TaskState,
     entry: WorklistEntry,
-    seen_until: datetime | None,
     newest: AnnotationState | None,
     current: KeptReading | None,
 ) -> bool:
-    """Return whether the store knows this state of the task, or a newer one."""
-    if entry.task_id in {None, task.task_id}:
-        return seen_until is not None and task.updated_at < seen_until
     # Two pushes at the same moment can make two tasks of an entry. What the reader does in the
     # second one must not be lost, and that nothing was done in it means nothing.
+    if entry.task_id in {None, task.task_id}:
+        return False
     if newest is None:
         return True
-    known_at = _stands(current) and current and current.receipt.annotation_updated_at
+    known_at = stands(current) and current and current.receipt.annotation_updated_at
     return bool(known_at and known_at >= newest.updated_at)
 
 
-def _stands(current: KeptReading | None) -> bool:
-    """Return whether there is a reading from Label Studio that was not withdrawn."""
+def stands(current: KeptReading | None) -> bool:
+    """Return whether there is a reading from Label Studio that was not withdrawn.
+
+    Parameters
+    ----------
+    current : KeptReading or None
+        The newest revision.
+
+    Returns
+    -------
+    bool
+        Quarantined ones stand too.
+    """
     return (
         current is not None
         and current.receipt.annotation_id is not None
@@ -126,6 +170,28 @@ def _is_known(current: KeptReading | None, newest: AnnotationState) -> bool:
     )
 
 
+def _with_annotation(
+    store: UnitOfWork,
+    entry: WorklistEntry,
+    image: Image,
+    current: KeptReading | None,
+    newest: AnnotationState,
+    now: datetime,
+) -> Received:
+    if entry.state is not EntryState.READ:
+        store.worklists.set_state(entry.key, EntryState.READ, now=now)
+    if _is_known(current, newest):
+        return Received.UNCHANGED
+    reading, receipt = _read(store, entry, image, newest, now)
+    if _is_by_another(newest, store.readers.user_of(entry.reader_id)) and not receipt.reason:
+        receipt = replace(receipt, state="quarantined", reason=_BY_ANOTHER)
+    revision = store.readings.revise(reading, receipt)
+    _note(store, entry, "read" if revision == 1 else "revise", now, receipt.reason)
+    if receipt.state == "quarantined":
+        return Received.QUARANTINED
+    return Received.NEW if revision == 1 else Received.REVISED
+
+
 def _without_annotation(
     store: UnitOfWork,
     task: TaskState,
@@ -136,7 +202,7 @@ def _without_annotation(
     state = EntryState.SKIPPED if task.annotations else EntryState.OPEN
     if entry.state not in {state, EntryState.WITHDRAWN}:
         store.worklists.set_state(entry.key, state, now=now)
-    if current is not None and _stands(current):
+    if current is not None and stands(current):
         verb = "skipped the image afterwards" if task.annotations else "deleted the annotation"
         receipt = replace(
             current.receipt,

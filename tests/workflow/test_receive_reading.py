@@ -178,7 +178,7 @@ class TestReceiveReading:
     def test_ignores_an_old_state_after_a_new_one(self, desk: Desk) -> None:
         desk.receive(task(desk.entry, 2))
 
-        assert desk.receive(task(desk.entry, 1, annotation(ONE_BOX, 1))) is Received.UNCHANGED
+        assert desk.receive(task(desk.entry, 1, annotation(ONE_BOX, 1))) is Received.OUTDATED
         assert desk.reading() is None
         assert desk.entry_state() is EntryState.OPEN
 

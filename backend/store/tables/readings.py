@@ -39,6 +39,7 @@ class WorklistEntryRow(Table):
     state: Mapped[str]
     task_id: Mapped[int | None] = mapped_column(unique=True)
     task_updated_at: Mapped[datetime | None]
+    lost_at: Mapped[datetime | None]
     link_expires_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
