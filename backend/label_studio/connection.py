@@ -26,6 +26,10 @@ class LabelStudioMissingError(LabelStudioError):
     """The project, task or annotation does not exist in this organisation (404)."""
 
 
+class LabelStudioConflictError(LabelStudioError):
+    """What should be made is there already (409)."""
+
+
 def error_of_status(asked: str, status: int | None, said: object) -> LabelStudioError:
     """Return the error of an answer that is not a success.
 
@@ -54,6 +58,8 @@ def error_of_status(asked: str, status: int | None, said: object) -> LabelStudio
         return LabelStudioMissingError(
             f"{told}. It was deleted, or belongs to the organisation of another reader"
         )
+    if status == httpx2.codes.CONFLICT:
+        return LabelStudioConflictError(f"{told}. It was made before")
     return LabelStudioError(f"{told}. Expected a success; Label Studio's log says more")
 
 

