@@ -13,7 +13,14 @@ from backend.label_studio.tasks import TaskRow, TaskState, UnreadableTask
 _ROW_PAGE = 1000
 _TIMEOUT_SECONDS = 600.0
 _INSTANT = timedelta(microseconds=1)  # what Label Studio's clock resolves
-_STATE_FIELDS = "id,data,updated_at,annotations,predictions"
+_STATE_FIELDS = ",".join(
+    (
+        "id,data,updated_at,annotations,predictions",
+        # Label Studio applies the same list to the annotations and predictions inside.
+        "created_at,result,was_cancelled,lead_time,completed_by,updated_by,parent_prediction",
+        "model_version,score",
+    )
+)
 _ROW_FIELDS = "id,data,updated_at,total_annotations,cancelled_annotations"
 
 

@@ -156,7 +156,7 @@ class Misfortune:
 
     @override
     def __str__(self) -> str:
-        return f"{self.faults} × {self.component.name}"
+        return f"{self.faults} times {self.component.name}"
 
     def _run(self) -> None:
         try:
