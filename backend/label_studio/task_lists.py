@@ -13,13 +13,11 @@ from backend.label_studio.tasks import TaskRow, TaskState, UnreadableTask
 _ROW_PAGE = 1000
 _TIMEOUT_SECONDS = 600.0
 _INSTANT = timedelta(microseconds=1)  # what Label Studio's clock resolves
-_STATE_FIELDS = ",".join(
-    (
-        "id,data,updated_at,annotations,predictions",
-        # Label Studio applies the same list to the annotations and predictions inside.
-        "created_at,result,was_cancelled,lead_time,completed_by,updated_by,parent_prediction",
-        "model_version,score",
-    )
+# Label Studio applies one list of names to tasks and to the annotations and predictions inside.
+_TASK_FIELDS = "id,data,updated_at,annotations,predictions"
+_INNER_FIELDS = (
+    "created_at,result,was_cancelled,lead_time,completed_by,updated_by,parent_prediction,"
+    "model_version,score"
 )
 _ROW_FIELDS = "id,data,updated_at,total_annotations,cancelled_annotations"
 
@@ -202,7 +200,7 @@ def _states(
         params={
             "project": project_id,
             "fields": "all",
-            "include": _STATE_FIELDS,
+            "include": f"{_TASK_FIELDS},{_INNER_FIELDS}",
             "page_size": limit,
             "query": json.dumps(query),
         },

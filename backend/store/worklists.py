@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy import ColumnElement, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from backend.domain.readings import Arm
@@ -255,8 +255,8 @@ class Worklists:
             update(WorklistEntryRow).where(WorklistEntryRow.id == entry_id).values(lost_at=at)
         )
 
-    def is_lost(self, entry_id: int) -> bool:
-        """Return whether Label Studio lost what was read.
+    def known_task(self, entry_id: int) -> KnownTask | None:
+        """Return what is known of the task of one entry.
 
         Parameters
         ----------
@@ -265,11 +265,10 @@ class Worklists:
 
         Returns
         -------
-        bool
-            True as long as the store alone has the reading.
+        KnownTask or None
+            None when there is no such entry.
         """
-        query = select(WorklistEntryRow.lost_at).where(WorklistEntryRow.id == entry_id)
-        return self._session.scalar(query) is not None
+        return next(iter(self._known_tasks(WorklistEntryRow.id == entry_id)), None)
 
     def known_tasks(self, reader_id: str) -> list[KnownTask]:
         """Return what is known of the tasks of a reader.
@@ -284,6 +283,9 @@ class Worklists:
         list of KnownTask
             One per entry, by entry; also of entries without a task.
         """
+        return self._known_tasks(WorklistEntryRow.reader_id == reader_id)
+
+    def _known_tasks(self, which: ColumnElement[bool]) -> list[KnownTask]:
         query = (
             select(
                 WorklistEntryRow.id,
@@ -293,7 +295,7 @@ class Worklists:
                 WorklistEntryRow.task_updated_at,
                 WorklistEntryRow.lost_at,
             )
-            .where(WorklistEntryRow.reader_id == reader_id)
+            .where(which)
             .order_by(WorklistEntryRow.id)
         )
         return [

@@ -69,7 +69,8 @@ def receive_older_state(
         LOST when a reading is kept that is not in the task any more.
     """
     entry = None if task.entry is None else store.worklists.get(task.entry)
-    seen_until = None if entry is None else store.worklists.task_updated_at(entry.key)
+    known = None if entry is None else store.worklists.known_task(entry.key)
+    seen_until = None if known is None else known.updated_at
     if entry is None or seen_until is None or task.updated_at >= seen_until:
         return receive_reading(store, task, reader_id, now=now)
     is_set_back = asked_at is not None and asked_at < seen_until
@@ -89,7 +90,8 @@ def _keep(store: UnitOfWork, entry: WorklistEntry, reason: str, now: datetime) -
     current = store.readings.current(entry.image_id, entry.reader_id, entry.round)
     if current is None or current.receipt.annotation_id is None:
         return False
-    if store.worklists.is_lost(entry.key):
+    known = store.worklists.known_task(entry.key)
+    if known is None or known.is_lost:
         return False
     store.worklists.set_lost(entry.key, now)
     store.records.note(

@@ -1,8 +1,9 @@
 """Pull what a reader did in Label Studio into the store."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 
 from backend.label_studio.client import LabelStudioClient, ProjectState
 from backend.label_studio.tasks import MalformedTaskError, TaskState, UnreadableTask
@@ -14,6 +15,7 @@ from backend.workflow.reach_consensus import reach_consensus
 from backend.workflow.receive_reading import Received, receive_reading
 from backend.workflow.sync_report import SyncReport
 
+_BATCH = 50  # a transaction keeps other writers waiting
 _COMPARED_EVERY = timedelta(days=1)
 _ROUNDING = timedelta(seconds=5)  # Label Studio tells its time in whole seconds
 _NOTHING_NEW = {Received.UNCHANGED, Received.OUTDATED, Received.LOST, Received.FOREIGN}
@@ -71,16 +73,47 @@ def receive_task(
     Received
         What was new.
     """
+    return receive_tasks(store, project, [task], now=now)[0]
+
+
+def receive_tasks(
+    store: Store, project: ReaderProject, batch: Sequence[TaskState], *, now: datetime
+) -> list[Received]:
+    """Take tasks into the store, all or none, and bring their images' consensus up to date.
+
+    Parameters
+    ----------
+    store : Store
+        The database.
+    project : ReaderProject
+        Where the tasks are.
+    batch : sequence of TaskState
+        As Label Studio has them.
+    now : datetime
+        The time; aware.
+
+    Returns
+    -------
+    list of Received
+        What was new, in the order of `batch`.
+    """
     with store.transaction() as unit:
-        received = receive_reading(unit, task, project.reader_id, now=now)
-        _follow(unit, task, received, now)
-    return received
+        outcomes = [receive_reading(unit, task, project.reader_id, now=now) for task in batch]
+        _follow(unit, batch, outcomes, now)
+    return outcomes
 
 
-def _follow(unit: UnitOfWork, task: TaskState, received: Received, now: datetime) -> None:
-    entry = None if received in _NOTHING_NEW else unit.worklists.get(task.entry or 0)
-    if entry is not None:
-        reach_consensus(unit, [entry.image_id], now=now)
+def _follow(
+    unit: UnitOfWork, batch: Sequence[TaskState], outcomes: Sequence[Received], now: datetime
+) -> None:
+    changed = [
+        unit.worklists.get(task.entry or 0)
+        for task, received in zip(batch, outcomes, strict=True)
+        if received not in _NOTHING_NEW
+    ]
+    image_ids = dict.fromkeys(entry.image_id for entry in changed if entry is not None)
+    if image_ids:
+        reach_consensus(unit, list(image_ids), now=now)
 
 
 class _Pull:
@@ -126,26 +159,36 @@ class _Pull:
     def _take_changes(self, since: datetime | None, asked_at: datetime | None) -> datetime | None:
         """Take every changed task; return the time of the newest change, None without one."""
         newest: datetime | None = None
-        changed = self._client.changed_tasks(
-            self._project.project_id, since, on_unreadable=self._set_aside
+        changed = iter(
+            self._client.changed_tasks(
+                self._project.project_id, since, on_unreadable=self._set_aside
+            )
         )
-        for task in changed:
-            self._take(task, asked_at)
-            newest = max(newest or task.updated_at, task.updated_at)
+        while batch := list(islice(changed, _BATCH)):
+            self._take(batch, asked_at)
+            newest = max([task.updated_at for task in batch], default=newest)
         return newest
 
-    def _take(self, task: TaskState, asked_at: datetime | None) -> None:
-        self._met.add(task.task_id)
+    def _take(self, batch: Sequence[TaskState], asked_at: datetime | None) -> None:
+        """Take tasks in one transaction, or one by one when something is wrong with one."""
+        self._met |= {task.task_id for task in batch}
         try:
-            received = receive_task(self._store, self._project, task, now=self._clock())
-            if received is Received.OUTDATED:
-                received = self._ask_again(task.task_id, asked_at)
+            outcomes = receive_tasks(self._store, self._project, batch, now=self._clock())
         except StoreUnavailableError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever is in a task, the rest go on
-            self._set_aside(UnreadableTask(task.task_id, None, f"{type(error).__name__}: {error}"))
+            if len(batch) > 1:
+                for task in batch:
+                    self._take([task], asked_at)
+            else:
+                why = f"{type(error).__name__}: {error}"
+                self._set_aside(UnreadableTask(batch[0].task_id, None, why))
             return
-        self._report.received[received] += 1
+        for task, received in zip(batch, outcomes, strict=True):
+            if received is Received.OUTDATED:
+                self._report.received[self._ask_again(task.task_id, asked_at)] += 1
+            else:
+                self._report.received[received] += 1
 
     def _ask_again(self, task_id: int, asked_at: datetime | None) -> Received:
         """Take a task that was older than the store knew it; only now that is certain."""
@@ -157,7 +200,7 @@ class _Pull:
             received = receive_older_state(
                 unit, task, self._project.reader_id, asked_at=asked_at, now=now
             )
-            _follow(unit, task, received, now)
+            _follow(unit, [task], [received], now)
         if received is Received.LOST:
             self._has_gone_back = True
             self._report.readings_kept += 1
@@ -189,7 +232,7 @@ class _Pull:
         with self._store.transaction() as unit:
             unit.set_asides.release(self._project.reader_id, task_id)
         if task is not None:
-            self._take(task, asked_at)
+            self._take([task], asked_at)
 
     def _is_comparison_due(
         self, state: ProjectState, newest: datetime | None, since: datetime | None

@@ -13,6 +13,7 @@ from backend.label_studio.tasks import AnnotationState, TaskState
 from backend.store.readings import KeptReading, Receipt
 from backend.store.records import AuditEvent
 from backend.store.unit_of_work import UnitOfWork
+from backend.store.worklists import KnownTask
 
 _BY_ANOTHER = (
     "it was submitted or changed by another Label Studio user than the reader; let the reader "
@@ -65,19 +66,21 @@ def receive_reading(
     if entry is None or image is None or not _is_ours(task, entry, reader_id):
         return Received.FOREIGN
     current = store.readings.current(entry.image_id, reader_id, entry.round)
-    is_lost = store.worklists.is_lost(entry.key)
+    known = store.worklists.known_task(entry.key)
+    is_lost = known is not None and known.is_lost
     if is_lost:
         task = _without_older_answers(task, current)
     newest = _answer(task, store.readers.user_of(reader_id))
 
     if is_lost and not task.annotations:
         return Received.UNCHANGED
-    if _is_outdated(store, task, entry):
+    if _is_outdated(task, entry, known):
         return Received.OUTDATED
     if _is_idle_second_task(task, entry, newest, current):
         return Received.UNCHANGED
 
-    store.worklists.set_lost(entry.key, None)
+    if is_lost:
+        store.worklists.set_lost(entry.key, None)
     store.worklists.follow_task(
         entry.key, task.task_id if newest else entry.task_id, updated_at=task.updated_at
     )
@@ -117,8 +120,8 @@ def _is_by_another(annotation: AnnotationState, user_id: int | None) -> bool:
     return None not in {user_id, annotation.author} and annotation.author != user_id
 
 
-def _is_outdated(store: UnitOfWork, task: TaskState, entry: WorklistEntry) -> bool:
-    seen_until = store.worklists.task_updated_at(entry.key)
+def _is_outdated(task: TaskState, entry: WorklistEntry, known: KnownTask | None) -> bool:
+    seen_until = None if known is None else known.updated_at
     is_its_task = entry.task_id in {None, task.task_id}
     return is_its_task and seen_until is not None and task.updated_at < seen_until
 
