@@ -31,7 +31,7 @@ from backend.terminal import Steps, now
 from backend.workflow.sync_report import SyncReport
 from backend.workflow.synchronise import synchronise
 from benchmarks.faults import components
-from benchmarks.faults.components import Database, Misfortune, Network
+from benchmarks.faults.components import Component, Database, Misfortune, Network
 from benchmarks.faults.patient_readers import PatientReader
 from benchmarks.faults.wires import WebhookWire, Wire
 from benchmarks.reading_room import (
@@ -74,7 +74,7 @@ def run(plan: Plan, steps: Steps) -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="faults-") as name, ExitStack() as stack:
         folder = Path(name)
         server, url = stack.enter_context(running_postgresql(folder))
-        settings = room_settings(folder, url, sync_every_seconds=5)
+        settings = room_settings(folder, url)
         steps.step("starting Label Studio, PostgreSQL and the backend", 3)
         label_studio = components.label_studio(settings)
         stack.callback(label_studio.stop, gently=True)
@@ -85,7 +85,7 @@ def run(plan: Plan, steps: Steps) -> dict[str, float]:
         stack.callback(wire.close)
         # Label Studio reports to the webhooks' wire, and the backend asks through the other one.
         seen = settings.model_copy(update={"backend_url": webhooks.url})
-        room = furnish(seen, READERS, plan.images)
+        room = furnish(seen, dict.fromkeys(READERS, plan.images))
         stack.callback(room.store.close)
         steps.advance(2)
         backend = components.backend(seen.model_copy(update={"label_studio_url": wire.url}))
@@ -93,16 +93,15 @@ def run(plan: Plan, steps: Steps) -> dict[str, float]:
         steps.advance(3)
         _expect_no_problems(synchronise(room.store, open_desk(seen), clock=now))
 
+        failing: list[tuple[Component, int, float, float]] = [
+            (label_studio, plan.label_studio, 12.0, 3.0),
+            (backend, plan.backend, 10.0, 4.0),
+            (Network(wire, webhooks), plan.network, 10.0, 6.0),
+            (Database(server), plan.database, 10.0, 4.0),
+        ]
         misfortunes = [
             Misfortune(component, times, np.random.default_rng([SEED, 10 + number]), up, down)
-            for number, (component, times, up, down) in enumerate(
-                (
-                    (label_studio, plan.label_studio, 12.0, 3.0),
-                    (backend, plan.backend, 10.0, 4.0),
-                    (Network(wire, webhooks), plan.network, 10.0, 6.0),
-                    (Database(server), plan.database, 10.0, 4.0),
-                )
-            )
+            for number, (component, times, up, down) in enumerate(failing)
         ]
         readers, seconds = _read(room, plan, misfortunes, steps)
         report = _settle(room.store, seen, steps)
@@ -165,7 +164,9 @@ def _read(
     for one in readers:
         one.session.close()
         one.service.close()
-    if errors := [error for one in (*readers, *misfortunes) for error in one.errors]:
+    errors = [error for reader in readers for error in reader.errors]
+    errors += [error for misfortune in misfortunes for error in misfortune.errors]
+    if errors:
         raise ProofFailedError("; ".join(errors))
     return readers, seconds
 
@@ -173,13 +174,15 @@ def _read(
 def _settle(store: Store, settings: Settings, steps: Steps) -> SyncReport:
     """Sync until nothing stands in the way; several syncs only if the backend's is running."""
     steps.step("the last sync", 1)
+    report = SyncReport()
     for _ in range(_LAST_SYNCS):
         report = synchronise(store, open_desk(settings), clock=now)
         if not report.problems:
-            steps.advance(1)
-            return report
+            break
         time.sleep(2.0)
-    raise ProofFailedError("; ".join(report.problems))
+    _expect_no_problems(report)
+    steps.advance(1)
+    return report
 
 
 def _judge(room: ReadingRoom, readers: list[PatientReader], steps: Steps) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """A real Label Studio and a store with readers and images, for the proofs about reading."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,11 @@ from sqlalchemy import create_engine, text
 
 from backend.cli.readers import new_reader
 from backend.desk import open_reading_room
+from backend.domain.boxes import Box
+from backend.domain.findings import Finding
 from backend.domain.images import Image
+from backend.domain.models import ModelState, ModelVersion
+from backend.domain.predictions import PredictedBox, Prediction
 from backend.domain.readings import Arm
 from backend.domain.worklists import WorklistEntry
 from backend.label_studio.reader_session import ReaderSession
@@ -57,20 +61,18 @@ class ReadingRoom:
         return ReaderSession.log_in(self.label_studio_url, login.email, login.password)
 
 
-def room_settings(folder: Path, database_url: str | None = None, **others: object) -> Settings:
+def room_settings(folder: Path, database_url: str | None = None) -> Settings:
     """Return settings of a proof: everything in one folder, on free ports of this machine."""
     backend, label_studio = free_port(), free_port()
-    defaults = {
-        "backend_url": f"http://127.0.0.1:{backend}",
-        "backend_port": backend,
-        "label_studio_url": f"http://127.0.0.1:{label_studio}",
-        "ml_backend_url": f"http://127.0.0.1:{free_port()}",
-        "label_studio_command": _COMMAND,
-    }
     return Settings(
         data_dir=folder / "data",
         database_url=None if database_url is None else SecretStr(database_url),
-        **{**defaults, **others},
+        backend_url=f"http://127.0.0.1:{backend}",
+        backend_port=backend,
+        label_studio_url=f"http://127.0.0.1:{label_studio}",
+        label_studio_command=_COMMAND,
+        ml_backend_url=f"http://127.0.0.1:{free_port()}",
+        sync_every_seconds=5,
     )
 
 
@@ -101,19 +103,28 @@ def running_postgresql(folder: Path) -> Iterator[tuple[PostgresServer, str]]:
     server.cleanup()
 
 
-def furnish(settings: Settings, reader_ids: Sequence[str], images: int) -> ReadingRoom:
-    """Migrate the store, provision the readers, and put every image on every worklist."""
+def furnish(
+    settings: Settings, worklists: Mapping[str, int], *, model: str | None = None
+) -> ReadingRoom:
+    """Migrate the store, provision readers, and give each a worklist of so many images.
+
+    With a model's name, that model has marked every image, and every reader sees its boxes.
+    """
     schema.upgrade(settings.sqlalchemy_url)
     store = Store(settings.sqlalchemy_url)
     logins = tuple(
-        new_reader(settings, name, email=None, password=_PASSWORD) for name in reader_ids
+        new_reader(settings, name, email=None, password=_PASSWORD) for name in worklists
     )
     added = add_readers(store, open_reading_room(settings), logins, now=now())
     with store.transaction() as unit:
-        unit.images.add([_image(number) for number in range(images)], now=now())
-        unit.worklists.add(
-            [_entry(number, name) for name in reader_ids for number in range(images)], now=now()
-        )
+        images = range(max(worklists.values()))
+        unit.images.add([_image(number) for number in images], now=now())
+        if model is not None:
+            unit.models.add(ModelVersion(model, ModelState.CHALLENGER, "none", "0" * 64, now()))
+            unit.models.crown(model, now=now())
+            unit.predictions.add([_prediction(number, model) for number in images], now=now())
+        for name, size in worklists.items():
+            unit.worklists.add([_entry(number, name, model) for number in range(size)], now=now())
     return ReadingRoom(
         settings=settings,
         label_studio_url=settings.label_studio_url,
@@ -137,7 +148,16 @@ def _image(number: int) -> Image:
     )
 
 
-def _entry(number: int, reader_id: str) -> WorklistEntry:
+def _prediction(number: int, model: str) -> Prediction:
+    x, y = 100.0 + number % 300, 80.0 + number % 200
+    boxes = (
+        PredictedBox(Finding(number % len(Finding)), Box(x, y, x + 150, y + 120), 0.7),
+        PredictedBox(Finding((number + 5) % len(Finding)), Box(500, 400, 640, 520), 0.5),
+    )
+    return Prediction(f"im{number:05}", model, boxes)
+
+
+def _entry(number: int, reader_id: str, model: str | None) -> WorklistEntry:
     return WorklistEntry(
         image_id=f"im{number:05}",
         reader_id=reader_id,
@@ -145,5 +165,6 @@ def _entry(number: int, reader_id: str) -> WorklistEntry:
         score=1.0 / (number + 1),
         channel="uncertain",
         reason="It was asked for.",
-        arm=Arm.UNASSISTED,
+        arm=Arm.UNASSISTED if model is None else Arm.ASSISTED,
+        model_version=model,
     )
