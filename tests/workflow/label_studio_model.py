@@ -37,6 +37,7 @@ class LabelStudioModel:
     """The project; every deed takes a second of its clock and leaves a hint."""
 
     email: str
+    project_id: int = PROJECT
     tasks: dict[int, ModelTask] = field(default_factory=dict)
     now: datetime = NOW
     last_task: int = 0
@@ -77,7 +78,7 @@ class LabelStudioModel:
         self._tick()
         del self.tasks[task_id].annotations[annotation_id]
         self.tasks[task_id].updated_at = self.now
-        self.hints.append(Hint("ANNOTATIONS_DELETED", PROJECT, (), (annotation_id,)))
+        self.hints.append(Hint("ANNOTATIONS_DELETED", self.project_id, (), (annotation_id,)))
 
     def touch(self, task_id: int) -> None:
         self._tick()
@@ -86,7 +87,7 @@ class LabelStudioModel:
     def delete_task(self, task_id: int) -> None:
         self._tick()
         del self.tasks[task_id]
-        self.hints.append(Hint("TASKS_DELETED", PROJECT, (task_id,), ()))
+        self.hints.append(Hint("TASKS_DELETED", self.project_id, (task_id,), ()))
 
     def back_up(self) -> tuple[dict[int, ModelTask], int, int]:
         return copy.deepcopy((self.tasks, self.last_task, self.last_annotation))
@@ -101,7 +102,7 @@ class LabelStudioModel:
 
     def _touched(self, action: str, task_id: int, annotation_id: int) -> None:
         self.tasks[task_id].updated_at = self.now
-        self.hints.append(Hint(action, PROJECT, (task_id,), (annotation_id,)))
+        self.hints.append(Hint(action, self.project_id, (task_id,), (annotation_id,)))
 
     # What `LabelStudioClient` offers.
 
@@ -113,6 +114,10 @@ class LabelStudioModel:
 
     def users(self) -> dict[int, str]:
         return {READER_USER: self.email}
+
+    def webhook_urls(self, project_id: int) -> set[str]:
+        self._answer(project_id)
+        return {"http://backend/webhooks/label-studio"}
 
     def project_state(self, project_id: int) -> ProjectState:
         self._answer(project_id)
@@ -179,7 +184,7 @@ class LabelStudioModel:
         }
 
     def update_task_data(self, task_id: int, data: Mapping[str, Any]) -> None:
-        self._answer(PROJECT)
+        self._answer(self.project_id)
         self.tasks[task_id].data = dict(data)
         self.touch(task_id)
 
@@ -189,6 +194,6 @@ class LabelStudioModel:
         self._answer(project_id)
 
     def _answer(self, project_id: int) -> None:
-        assert project_id == PROJECT
+        assert project_id == self.project_id
         if self.is_down:
             raise LabelStudioUnreachableError("Label Studio is down")

@@ -16,6 +16,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from typing_extensions import override
 
 from backend.api.errands import errands_of
 from backend.api.hint_worker import HintWorker
@@ -162,6 +163,7 @@ class Reading(RuleBasedStateMachine):
 
     # How it has to end.
 
+    @override
     def teardown(self) -> None:
         if not hasattr(self, "room"):
             return
