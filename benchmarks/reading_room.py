@@ -134,6 +134,19 @@ def furnish(
     )
 
 
+def hang_up_more(room: ReadingRoom, images: int, *, model: str) -> None:
+    """Register further images, and put them on every worklist."""
+    with room.store.transaction() as unit:
+        first = unit.images.count()
+        numbers = range(first, first + images)
+        unit.images.add([_image(number) for number in numbers], now=now())
+        unit.predictions.add([_prediction(number, model) for number in numbers], now=now())
+        for login in room.logins:
+            unit.worklists.add(
+                [_entry(number, login.reader_id, model) for number in numbers], now=now()
+            )
+
+
 def _image(number: int) -> Image:
     name = f"im{number:05}"
     return Image(

@@ -3,8 +3,9 @@
 One reader has 15,000 images on the worklist, another 1,000. All tasks are pushed with the boxes of
 a model; then each reader turns every shown prediction into an annotation by one action of Label
 Studio's own Data Manager (`predictions_to_annotations`), since 15,000 submissions one by one would
-take an hour; then all are pulled. After that, syncs are timed in which nothing or ten annotations
-have changed, in the small project and in the large one: they should cost the same.
+take an hour; then all are pulled. After that both readers get 40 further images, and syncs are
+timed in which nothing has changed, or ten things have (two images read, eight answers changed), in
+the small project and in the large one: they should cost the same.
 """
 
 import argparse
@@ -23,17 +24,27 @@ from threading import Event, Thread
 import psutil
 
 from backend.desk import open_desk
+from backend.domain.worklists import EntryState
 from backend.label_studio import regions
 from backend.label_studio.client import LabelStudioClient
 from backend.terminal import Steps, now
+from backend.workflow.add_readers import NewReader
 from backend.workflow.label_studio_desk import LabelStudioDesk
 from backend.workflow.sync_report import SyncReport
 from backend.workflow.synchronise import synchronise
-from benchmarks.reading_room import ReadingRoom, furnish, room_settings, start_label_studio
+from benchmarks.reading_room import (
+    ReadingRoom,
+    furnish,
+    hang_up_more,
+    room_settings,
+    start_label_studio,
+)
 
 MODEL = "m1"
 LARGE, SMALL = "R1", "R2"
 CHANGED = 10
+NEWLY_READ = 2
+OPEN_ENTRIES = 40
 _REPEATS = 5
 _MEGABYTE = 1024 * 1024
 _BULK_SECONDS = 600.0
@@ -179,6 +190,7 @@ def _measure(
 
 def _incremental(room: ReadingRoom, meter: Meter, steps: Steps) -> dict[str, float]:
     """Time syncs of what changed, in a small and in a large project."""
+    steps.step(f"waiting a minute, and pushing {OPEN_ENTRIES} further images", 1)
     _leave_the_bulk_behind(room, meter)
     figures: dict[str, float] = {}
     steps.step("syncing with nothing changed, and with ten annotations changed", 2 * _REPEATS)
@@ -186,9 +198,10 @@ def _incremental(room: ReadingRoom, meter: Meter, steps: Steps) -> dict[str, flo
         seconds: dict[str, list[float]] = {LARGE: [], SMALL: []}
         for _ in range(_REPEATS):
             for login in room.logins:
-                _revise(room, login.reader_id, changed)
+                _change(room, login, changed)
             report = meter.sync(room)
-            _expect(report.received["revised"], 2 * changed, "readings revised")
+            taken = report.received["revised"] + report.received["new"]
+            _expect(taken, len(room.logins) * changed, "changes taken")
             for reader_id, measured in seconds.items():
                 measured.append(meter.seconds[reader_id])
             steps.advance_by()
@@ -209,24 +222,32 @@ def _incremental(room: ReadingRoom, meter: Meter, steps: Steps) -> dict[str, flo
 
 
 def _leave_the_bulk_behind(room: ReadingRoom, meter: Meter) -> None:
-    """Change one annotation over a minute later, so that the next sync starts after the bulk."""
+    """Push an open worklist over a minute later, so that the next sync starts after the bulk."""
     time.sleep(61.0)
-    for login in room.logins:
-        _revise(room, login.reader_id, 1)
+    hang_up_more(room, OPEN_ENTRIES, model=MODEL)
     meter.sync(room)
+    meter.sync(room)  # pulls the new tasks, on which nothing was done
 
 
-def _revise(room: ReadingRoom, reader_id: str, number: int) -> None:
+def _change(room: ReadingRoom, login: NewReader, number: int) -> None:
+    """Read some images, and change earlier answers."""
     if not number:
         return
     with room.store.snapshot() as unit:
-        entries = unit.worklists.all(reader_id=reader_id)[:number]
-        kept = [unit.readings.current(one.image_id, reader_id) for one in entries]
-    login = next(one for one in room.logins if one.reader_id == reader_id)
+        ended = unit.worklists.all(reader_id=login.reader_id, state=EntryState.READ)
+        kept = [
+            unit.readings.current(one.image_id, login.reader_id)
+            for one in ended[: number - NEWLY_READ]
+        ]
+    answer = [regions.no_finding_item()]
     with room.log_in(login) as reader:
+        for _ in range(NEWLY_READ):
+            task = reader.next_task(room.project_ids[login.reader_id])
+            if task is not None:
+                reader.submit(task, answer, lead_time_seconds=1.0)
         for one in kept:
             if one is not None and one.receipt.annotation_id is not None:
-                reader.revise(one.receipt.annotation_id, [regions.no_finding_item()])
+                reader.revise(one.receipt.annotation_id, answer)
 
 
 def _expect(found: int, wanted: int, what: str) -> None:

@@ -1,6 +1,6 @@
 """Save and find readers and their Label Studio projects."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -200,6 +200,36 @@ class Readers:
             Tasks that no worklist entry knows.
         """
         self._set(reader_id, compared_at=at, other_tasks=other_tasks)
+
+    def shown_order(self, reader_id: str) -> tuple[str, ...]:
+        """Return in which order a project serves what, as it was last pushed.
+
+        Parameters
+        ----------
+        reader_id : str
+            Whose project.
+
+        Returns
+        -------
+        tuple of str
+            What `set_shown_order` was given; nothing before the first push.
+        """
+        kept = self._session.scalar(
+            select(ReadingProjectRow.shown_order).where(ReadingProjectRow.reader_id == reader_id)
+        )
+        return tuple(kept.split(",")) if kept else ()
+
+    def set_shown_order(self, reader_id: str, order: Sequence[str]) -> None:
+        """Remember in which order a project serves what.
+
+        Parameters
+        ----------
+        reader_id : str
+            Whose project.
+        order : sequence of str
+            One word for each entry, without commas.
+        """
+        self._set(reader_id, shown_order=",".join(order))
 
     def _set(self, reader_id: str, **values: object) -> None:
         self._session.execute(

@@ -1,7 +1,7 @@
 """Bring the open worklist entries into Label Studio, in their order."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -66,6 +66,7 @@ def push_worklist(
         entries = unit.worklists.all(reader_id=project.reader_id, state=EntryState.OPEN)
         images = unit.images.all(entry.image_id for entry in entries)
         shown = {entry.id: _shown(unit, entry) for entry in entries}
+        before = unit.readers.shown_order(project.reader_id)
         ageing = unit.worklists.with_link_expiring(
             project.reader_id, now + desk.link_life / _REFRESH_IN_LAST_SHARE
         )
@@ -87,9 +88,13 @@ def push_worklist(
                     [*new.items(), *adopted.items()], link_expires_at=expires_at
                 )
         task_of = {entry.key: entry.task_id for entry in entries} | new | adopted
-        _set_order(client, project, entries, task_of, images, shown)
+        order = _order(entries, task_of, before)
+        _set_order(client, project, order, entries, task_of, images, shown)
         for entry in ageing:
             client.update_task_data(entry.task_id or 0, _data(entry, desk, expires_at))
+    if order != before:
+        with store.transaction() as unit:
+            unit.readers.set_shown_order(project.reader_id, order)
     if ageing:
         with store.transaction() as unit:
             unit.worklists.record_tasks(
@@ -123,9 +128,26 @@ def _data(entry: WorklistEntry, desk: LabelStudioDesk, expires_at: datetime) -> 
     )
 
 
-def _set_order(
+def _order(
+    entries: Sequence[WorklistEntry],
+    task_of: Mapping[int, int | None],
+    before: tuple[str, ...],
+) -> tuple[str, ...]:
+    """Return the order to be served: the one before, if only what was read has left it.
+
+    Pushing an order costs Label Studio seconds that grow with the project, and a reader who
+    reads from the head of the list changes nothing in the order of the rest.
+    """
+    # With the task: an entry whose task was deleted and made again needs its boxes again.
+    now = tuple(f"{one.key}:{task_of[one.key]}:{one.model_version}" for one in entries)
+    following = iter(before)
+    return before if all(word in following for word in now) else now
+
+
+def _set_order(  # noqa: PLR0913, PLR0917 - what was gathered above
     client: LabelStudioClient,
     project: ReaderProject,
+    order: Sequence[str],
     entries: Sequence[WorklistEntry],
     task_of: dict[int, int | None],
     images: dict[str, Image],
@@ -146,9 +168,5 @@ def _set_order(
                 ),
             )
         )
-    # With the task: an entry whose task was deleted and made again needs its boxes again.
-    content = ",".join(
-        f"{entry.id}:{task_of[entry.key]}:{entry.model_version}" for entry in entries
-    )
-    version = f"worklist-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
+    version = f"worklist-{hashlib.sha256(','.join(order).encode()).hexdigest()[:12]}"
     client.set_predictions(project.project_id, version, predictions)

@@ -16,6 +16,7 @@ def upgrade() -> None:
         batch_op.add_column(
             sa.Column("other_tasks", sa.Integer(), server_default="0", nullable=False)
         )
+        batch_op.add_column(sa.Column("shown_order", sa.Text(), nullable=True))
     with op.batch_alter_table("worklist_entry", schema=None) as batch_op:
         batch_op.add_column(sa.Column("lost_at", sa.DateTime(timezone=True), nullable=True))
     op.create_table(
@@ -36,6 +37,7 @@ def downgrade() -> None:
     with op.batch_alter_table("worklist_entry", schema=None) as batch_op:
         batch_op.drop_column("lost_at")
     with op.batch_alter_table("reading_project", schema=None) as batch_op:
+        batch_op.drop_column("shown_order")
         batch_op.drop_column("other_tasks")
         batch_op.drop_column("compared_at")
         batch_op.drop_column("user_id")

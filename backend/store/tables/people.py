@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, String
+from sqlalchemy import CheckConstraint, ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.store.tables.columns import Table, known
@@ -31,6 +31,7 @@ class ReadingProjectRow(Table):
     synced_until: Mapped[datetime | None]
     compared_at: Mapped[datetime | None]
     other_tasks: Mapped[int] = mapped_column(server_default="0")
+    shown_order: Mapped[str | None] = mapped_column(Text)
 
 
 class SetAsideTaskRow(Table):
