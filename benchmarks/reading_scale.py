@@ -45,9 +45,22 @@ LARGE, SMALL = "R1", "R2"
 CHANGED = 10
 NEWLY_READ = 2
 OPEN_ENTRIES = 40
-_REPEATS = 5
 _MEGABYTE = 1024 * 1024
 _BULK_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How many tasks there are, how often a sync is timed, and how long the bulk may settle."""
+
+    large: int
+    small: int
+    repeats: int
+    settle_seconds: float
+
+
+FULL = Plan(15_000, 1_000, repeats=5, settle_seconds=61.0)
+QUICK = Plan(200, 50, repeats=2, settle_seconds=0.0)
 
 
 class ProofFailedError(RuntimeError):
@@ -120,7 +133,7 @@ def peak_memory(process: psutil.Process) -> Iterator[list[float]]:
         watcher.join()
 
 
-def run(large: int, small: int, steps: Steps) -> dict[str, float]:
+def run(plan: Plan, steps: Steps) -> dict[str, float]:
     """Carry out the proof; return its figures."""
     with tempfile.TemporaryDirectory(prefix="scale-") as name:
         settings = room_settings(Path(name))
@@ -128,27 +141,25 @@ def run(large: int, small: int, steps: Steps) -> dict[str, float]:
         server = start_label_studio(settings)
         try:
             steps.advance(1)
-            steps.step(f"registering {large} images, and two readers", 1)
-            room = furnish(settings, {LARGE: large, SMALL: small}, model=MODEL)
+            steps.step(f"registering {plan.large} images, and two readers", 1)
+            room = furnish(settings, {LARGE: plan.large, SMALL: plan.small}, model=MODEL)
             steps.advance(1)
-            figures = _measure(room, server.pid, large, small, steps)
+            figures = _measure(room, server.pid, plan, steps)
             room.store.close()
         finally:
             server.stop()
     return figures
 
 
-def _measure(
-    room: ReadingRoom, server_pid: int, large: int, small: int, steps: Steps
-) -> dict[str, float]:
-    meter = Meter(open_desk(room.settings))
-    figures: dict[str, float] = {"tasks": large, "tasks_small_project": small}
+def _measure(room: ReadingRoom, server_pid: int, plan: Plan, steps: Steps) -> dict[str, float]:
+    meter, together = Meter(open_desk(room.settings)), plan.large + plan.small
+    figures: dict[str, float] = {"tasks": plan.large, "tasks_small_project": plan.small}
     ours, theirs = psutil.Process(), psutil.Process(server_pid)
 
-    steps.step(f"pushing {large + small} tasks", 1)
+    steps.step(f"pushing {together} tasks", 1)
     with peak_memory(ours) as memory, peak_memory(theirs) as server_memory:
         report = meter.sync(room)
-    _expect(report.tasks_pushed, large + small, "tasks pushed")
+    _expect(report.tasks_pushed, together, "tasks pushed")
     figures |= {
         "push_seconds": meter.seconds[LARGE],
         "push_requests": meter.requests,
@@ -174,10 +185,10 @@ def _measure(
         steps.advance_by()
     figures["annotating_seconds"] = time.perf_counter() - started
 
-    steps.step(f"pulling {large + small} annotations", 1)
+    steps.step(f"pulling {together} annotations", 1)
     with peak_memory(ours) as memory, peak_memory(theirs) as server_memory:
         report = meter.sync(room)
-    _expect(report.received["new"], large + small, "readings received")
+    _expect(report.received["new"], together, "readings received")
     figures |= {
         "pull_seconds": meter.seconds[LARGE],
         "pull_requests": meter.requests,
@@ -185,18 +196,22 @@ def _measure(
         "pull_label_studio_peak_mb": server_memory[0],
     }
     steps.advance(1)
-    return figures | _incremental(room, meter, steps)
+    return figures | _incremental(room, meter, plan, steps)
 
 
-def _incremental(room: ReadingRoom, meter: Meter, steps: Steps) -> dict[str, float]:
+def _incremental(room: ReadingRoom, meter: Meter, plan: Plan, steps: Steps) -> dict[str, float]:
     """Time syncs of what changed, in a small and in a large project."""
-    steps.step(f"waiting a minute, and pushing {OPEN_ENTRIES} further images", 1)
-    _leave_the_bulk_behind(room, meter)
+    steps.step(f"letting that settle, and pushing {OPEN_ENTRIES} further images", 1)
+    time.sleep(plan.settle_seconds)  # a sync looks at the last minute once more
+    hang_up_more(room, OPEN_ENTRIES, model=MODEL)
+    meter.sync(room)
+    meter.sync(room)  # pulls the new tasks, on which nothing was done
+    steps.advance(1)
     figures: dict[str, float] = {}
-    steps.step("syncing with nothing changed, and with ten annotations changed", 2 * _REPEATS)
+    steps.step("syncing with nothing changed, and with ten things changed", 2 * plan.repeats)
     for changed in (0, CHANGED):
         seconds: dict[str, list[float]] = {LARGE: [], SMALL: []}
-        for _ in range(_REPEATS):
+        for _ in range(plan.repeats):
             for login in room.logins:
                 _change(room, login, changed)
             report = meter.sync(room)
@@ -219,14 +234,6 @@ def _incremental(room: ReadingRoom, meter: Meter, steps: Steps) -> dict[str, flo
         client.all_tasks(room.project_ids[LARGE])
         figures["daily_comparison_seconds"] = time.perf_counter() - started
     return figures
-
-
-def _leave_the_bulk_behind(room: ReadingRoom, meter: Meter) -> None:
-    """Push an open worklist over a minute later, so that the next sync starts after the bulk."""
-    time.sleep(61.0)
-    hang_up_more(room, OPEN_ENTRIES, model=MODEL)
-    meter.sync(room)
-    meter.sync(room)  # pulls the new tasks, on which nothing was done
 
 
 def _change(room: ReadingRoom, login: NewReader, number: int) -> None:
@@ -258,12 +265,12 @@ def _expect(found: int, wanted: int, what: str) -> None:
 def main() -> None:
     """Run, print a table or JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="300 tasks instead of 15,000")
+    parser.add_argument("--quick", action="store_true", help="200 tasks instead of 15,000")
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
-    large, small = (300, 100) if chosen.quick else (15_000, 1_000)
+    plan = QUICK if chosen.quick else FULL
     with Steps() as steps:
-        figures = run(large, small, steps)
+        figures = run(plan, steps)
     if chosen.json:
         result = {
             "name": "reading_scale",
