@@ -26,6 +26,7 @@ from benchmarks.reading_room import HEIGHT_PX, WIDTH_PX
 
 _ASK_AGAIN_SECONDS = 0.5
 _GIVE_UP_SECONDS = 180.0
+_CAME_BACK_AFTER = 2
 REVISED, WITHDRAWN, SKIPPED = 0.3, 0.1, 0.1
 """Shares of the annotations that are changed, deleted and made anew, or skipped at first."""
 
@@ -47,6 +48,7 @@ class PatientReader:
     on_read: Callable[[], None]
     pause_seconds: float
     answers: dict[str, list[Region]] = field(default_factory=dict)
+    to_revise: list[tuple[TaskState, int]] = field(default_factory=list)
     lost_answers: int = 0
     errors: list[str] = field(default_factory=list)
 
@@ -61,7 +63,9 @@ class PatientReader:
             for task in tasks:
                 self._read(task)
                 self.on_read()
+                self._come_back_to(_CAME_BACK_AFTER)
                 time.sleep(float(self.rng.uniform(0, self.pause_seconds)))
+            self._come_back_to(0)
         except Exception as error:  # noqa: BLE001 - told at the end, with the figures
             self.errors.append(f"{self.project.reader_id}: {type(error).__name__}: {error}")
 
@@ -74,7 +78,12 @@ class PatientReader:
             self._withdraw(key)
             self._submit(task, self._marks(task))
         elif fate < SKIPPED + WITHDRAWN + REVISED:
-            self._revise(task, key)
+            self.to_revise.append((task, key))
+
+    def _come_back_to(self, after: int) -> None:
+        """Change what was submitted so many changeable annotations ago."""
+        while len(self.to_revise) > after:
+            self._revise(*self.to_revise.pop(0))
 
     def _submit(
         self, task: TaskState, result: list[Region], *, was_cancelled: bool = False
