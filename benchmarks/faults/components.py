@@ -20,7 +20,7 @@ from backend.settings import Settings
 from benchmarks.faults.wires import WebhookWire, Wire
 from benchmarks.reading_room import start_label_studio
 
-_START_SECONDS = 60.0
+_START_SECONDS = 120.0
 
 
 class Component(Protocol):

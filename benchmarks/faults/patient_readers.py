@@ -25,7 +25,7 @@ from backend.store.readers import ReaderProject
 from benchmarks.reading_room import HEIGHT_PX, WIDTH_PX
 
 _ASK_AGAIN_SECONDS = 0.5
-_GIVE_UP_SECONDS = 180.0
+_GIVE_UP_SECONDS = 300.0
 _CAME_BACK_AFTER = 2
 REVISED, WITHDRAWN, SKIPPED = 0.3, 0.1, 0.1
 """Shares of the annotations that are changed, deleted and made anew, or skipped at first."""

@@ -34,7 +34,7 @@ class ModelTask:
 
 @dataclass
 class LabelStudioModel:
-    """The project; every deed takes a second of its clock and leaves a hint."""
+    """The project; every deed takes a while of its clock and leaves a hint."""
 
     email: str
     project_id: int = PROJECT
@@ -97,7 +97,7 @@ class LabelStudioModel:
         self.tasks, self.last_task, self.last_annotation = copy.deepcopy(backup)
 
     def _tick(self) -> datetime:
-        self.now += timedelta(seconds=20)
+        self.now += timedelta(seconds=45)
         return self.now
 
     def _touched(self, action: str, task_id: int, annotation_id: int) -> None:
