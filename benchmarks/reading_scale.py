@@ -269,6 +269,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
     plan = QUICK if chosen.quick else FULL
+    load = psutil.getloadavg()[0]
     with Steps() as steps:
         figures = run(plan, steps)
     if chosen.json:
@@ -280,6 +281,7 @@ def main() -> None:
                 "store": "SQLite",
                 "boxes_per_task": 2,
                 "cpus": psutil.cpu_count(),
+                "load_at_start": load,
                 "python": platform.python_version(),
             },
             "figures": figures,
