@@ -7,7 +7,6 @@ types of another edition and repeats failed POSTs, which would double tasks.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
@@ -19,13 +18,9 @@ from backend.label_studio.connection import (
     error_of_silence,
     error_of_status,
 )
-from backend.label_studio.tasks import (
-    MalformedTaskError,
-    TaskPrediction,
-    TaskRow,
-    TaskState,
-    UnreadableTask,
-)
+from backend.label_studio.organisation import Organisation
+from backend.label_studio.task_rows import TaskRow, UnreadableTask
+from backend.label_studio.tasks import MalformedTaskError, TaskPrediction, TaskState
 
 if TYPE_CHECKING:
     import httpx
@@ -38,23 +33,7 @@ _LATE_COMMITS = timedelta(minutes=1)
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class ProjectState:
-    """How a project stands.
-
-    Attributes
-    ----------
-    tasks : int
-        How many tasks it has, ours or not.
-    asked_at : datetime or None
-        When it stood so, by Label Studio's clock, to the second; None when it did not say.
-    """
-
-    tasks: int
-    asked_at: datetime | None
-
-
-class LabelStudioClient:
+class LabelStudioClient(Organisation):
     """What the system does in one organisation, as its service user.
 
     Every method raises a `LabelStudioError`: unreachable, refused, missing, or another one.
@@ -70,7 +49,7 @@ class LabelStudioClient:
     """
 
     def __init__(self, base_url: str, token: str, *, timeout_seconds: float = 60.0) -> None:
-        self._connection = Connection(base_url, token, timeout_seconds=timeout_seconds)
+        super().__init__(Connection(base_url, token, timeout_seconds=timeout_seconds))
 
     def close(self) -> None:
         """Close the connections."""
@@ -179,49 +158,6 @@ class LabelStudioClient:
             (int(row["data"]["entry"]), str(row["data"]["image_id"])): int(row["id"])
             for row in reversed(ours)
         }
-
-    def project_state(self, project_id: int) -> ProjectState:
-        """Return how a project stands: that it exists, and how many tasks it has.
-
-        Parameters
-        ----------
-        project_id : int
-            Which.
-
-        Returns
-        -------
-        ProjectState
-            With the time by Label Studio's clock.
-        """
-        number = task_lists.count_all(self._connection, project_id)
-        return ProjectState(tasks=number, asked_at=self._connection.answered_at)
-
-    def users(self) -> dict[int, str]:
-        """Return the users of the organisation.
-
-        Returns
-        -------
-        dict of int to str
-            E-mail address by Label Studio's key.
-        """
-        answer = self._connection.ask("GET", "/api/users/")
-        return {int(row["id"]): str(row["email"]) for row in answer}
-
-    def webhook_urls(self, project_id: int) -> set[str]:
-        """Return where Label Studio reports changes of a project to.
-
-        Parameters
-        ----------
-        project_id : int
-            Which.
-
-        Returns
-        -------
-        set of str
-            Of webhooks that are switched on.
-        """
-        answer = self._connection.ask("GET", "/api/webhooks/", params={"project": project_id})
-        return {str(row["url"]) for row in answer if row["is_active"]}
 
     def all_tasks(self, project_id: int) -> list[TaskRow]:
         """Return every task without what was done in it; one that is missing was deleted.
@@ -360,20 +296,3 @@ class LabelStudioClient:
                 body={"selectedItems": selected},
                 timeout_seconds=_BULK_TIMEOUT_SECONDS,
             )
-
-    def stream_url(self, project_id: int) -> str:
-        """Return the link under which the reader gets one task after the other.
-
-        Parameters
-        ----------
-        project_id : int
-            The reader's project.
-
-        Returns
-        -------
-        str
-            For the browser.
-        """
-        tabs = self._connection.ask("GET", "/api/dm/views", params={"project": project_id})
-        tab = f"tab={tabs[0]['id']}&" if tabs else ""
-        return f"{self._connection.base_url}/projects/{project_id}/data?{tab}labeling=1"

@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
-from backend.label_studio import tasks
+from backend.label_studio import task_rows
 from backend.label_studio.connection import Connection, LabelStudioError
-from backend.label_studio.tasks import TaskRow, TaskState, UnreadableTask
+from backend.label_studio.task_rows import TaskRow, UnreadableTask
+from backend.label_studio.tasks import TaskState
 
 _ROW_PAGE = 1000
 _TIMEOUT_SECONDS = 600.0
@@ -73,7 +74,7 @@ def all_tasks(connection: Connection, project_id: int) -> list[TaskRow]:
     list of TaskRow
         By id.
     """
-    return [tasks.task_row(row) for row in rows(connection, project_id, _ROW_FIELDS)]
+    return [task_rows.task_row(row) for row in rows(connection, project_id, _ROW_FIELDS)]
 
 
 def count_all(connection: Connection, project_id: int) -> int:
@@ -206,7 +207,7 @@ def _states(
         },
         timeout_seconds=_TIMEOUT_SECONDS,
     )
-    return [tasks.readable(task) for task in _tasks(answer)]
+    return [task_rows.readable(task) for task in _tasks(answer)]
 
 
 def _tasks(answer: object) -> list[dict[str, Any]]:

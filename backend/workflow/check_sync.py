@@ -5,12 +5,14 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from backend.label_studio.client import LabelStudioClient, ProjectState
+from backend.label_studio.client import LabelStudioClient
 from backend.label_studio.connection import LabelStudioError, LabelStudioMissingError
-from backend.label_studio.tasks import MalformedTaskError, UnreadableTask
+from backend.label_studio.organisation import ProjectState
+from backend.label_studio.task_rows import UnreadableTask
+from backend.label_studio.tasks import MalformedTaskError
+from backend.store.entry_tasks import KnownTask
 from backend.store.readers import ReaderProject
 from backend.store.unit_of_work import Store
-from backend.store.worklists import KnownTask
 from backend.workflow.compare_tasks import Comparison, compare_tasks
 from backend.workflow.label_studio_desk import LabelStudioDesk
 

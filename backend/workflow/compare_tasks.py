@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from backend.domain.worklists import EntryState
-from backend.label_studio.tasks import TaskRow
-from backend.store.worklists import KnownTask
+from backend.label_studio.task_rows import TaskRow
+from backend.store.entry_tasks import KnownTask
 
 
 @dataclass(frozen=True, slots=True)

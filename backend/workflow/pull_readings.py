@@ -5,8 +5,10 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 
-from backend.label_studio.client import LabelStudioClient, ProjectState
-from backend.label_studio.tasks import MalformedTaskError, TaskState, UnreadableTask
+from backend.label_studio.client import LabelStudioClient
+from backend.label_studio.organisation import ProjectState
+from backend.label_studio.task_rows import UnreadableTask
+from backend.label_studio.tasks import MalformedTaskError, TaskState
 from backend.store.readers import ReaderProject
 from backend.store.unit_of_work import Store, StoreUnavailableError, UnitOfWork
 from backend.workflow.compare_tasks import Comparison, compare_tasks

@@ -10,10 +10,10 @@ from backend.domain.readings import Reading
 from backend.domain.worklists import EntryState, WorklistEntry
 from backend.label_studio import regions, results
 from backend.label_studio.tasks import AnnotationState, TaskState
+from backend.store.entry_tasks import KnownTask
 from backend.store.readings import KeptReading, Receipt
 from backend.store.records import AuditEvent
 from backend.store.unit_of_work import UnitOfWork
-from backend.store.worklists import KnownTask
 
 _BY_ANOTHER = (
     "it was submitted or changed by another Label Studio user than the reader; let the reader "

@@ -15,7 +15,8 @@ from backend.domain.worklists import EntryState
 from backend.label_studio import regions
 from backend.label_studio.client import LabelStudioClient
 from backend.label_studio.reader_session import ReaderSession
-from backend.label_studio.tasks import TaskRow, TaskState
+from backend.label_studio.task_rows import TaskRow
+from backend.label_studio.tasks import TaskState
 from backend.store.readers import ReaderProject
 from backend.store.readings import KeptReading
 from backend.store.unit_of_work import Store

@@ -6,16 +6,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Self
 
-from backend.label_studio.client import ProjectState
 from backend.label_studio.connection import LabelStudioUnreachableError
 from backend.label_studio.events import Hint
-from backend.label_studio.tasks import (
-    AnnotationState,
-    TaskPrediction,
-    TaskRow,
-    TaskState,
-    UnreadableTask,
-)
+from backend.label_studio.organisation import ProjectState
+from backend.label_studio.task_rows import TaskRow, UnreadableTask
+from backend.label_studio.tasks import AnnotationState, TaskPrediction, TaskState
 from tests.store.samples import NOW
 
 PROJECT = 101

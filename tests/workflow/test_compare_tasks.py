@@ -3,8 +3,8 @@
 from datetime import datetime
 
 from backend.domain.worklists import EntryState
-from backend.label_studio.tasks import TaskRow
-from backend.store.worklists import KnownTask
+from backend.label_studio.task_rows import TaskRow
+from backend.store.entry_tasks import KnownTask
 from backend.workflow.compare_tasks import Comparison, compare_tasks
 from tests.workflow.samples import at
 

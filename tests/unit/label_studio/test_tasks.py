@@ -100,40 +100,6 @@ class TestTaskState:
             tasks.task_state(answer)
 
 
-class TestReadable:
-    def test_is_the_task_when_nothing_is_odd(self) -> None:
-        assert tasks.readable(task_answer()) == tasks.task_state(task_answer())
-
-    @pytest.mark.parametrize(
-        "odd",
-        [{"data": None}, {"annotations": [{"id": 5}]}, {"updated_at": None}, {"predictions": 7}],
-    )
-    def test_says_why_and_which_when_something_is(self, odd: dict[str, Any]) -> None:
-        found = tasks.readable(task_answer(**odd))
-
-        assert isinstance(found, tasks.UnreadableTask)
-        assert found.task_id == 3
-        assert "expected a Label Studio 1.23 task" in found.why
-        assert (found.updated_at is None) == ("updated_at" in odd)
-
-    def test_gives_up_on_what_has_not_even_a_key(self) -> None:
-        with pytest.raises(tasks.MalformedTaskError):
-            tasks.readable({})
-
-
-class TestTaskRow:
-    ANSWER = task_answer(total_annotations=1, cancelled_annotations=2)
-
-    def test_counts_every_annotation(self) -> None:
-        row = tasks.task_row(self.ANSWER)
-        assert (row.task_id, row.entry, row.image_id, row.annotations) == (3, 17, "im1", 3)
-
-    @pytest.mark.parametrize("data", [{}, {"overread": 1, "entry": "abc"}, {"entry": 17}])
-    def test_calls_a_task_without_a_proper_entry_not_ours(self, data: dict[str, Any]) -> None:
-        row = tasks.task_row({**self.ANSWER, "data": data})
-        assert (row.entry, row.image_id) == (None, None)
-
-
 class TestAuthor:
     @pytest.mark.parametrize(("updated_by", "author"), [(None, 2), (9, 9)])
     def test_is_who_changed_the_annotation_last(self, updated_by: int | None, author: int) -> None:
