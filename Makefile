@@ -1,7 +1,8 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-headless up test check bench lint containers clean
+.PHONY: help demo demo-headless up test check bench proofs lint containers clean
 PYTHON ?= python3
 RUN := .venv/bin
+PROOFS := reading_faults reading_scale
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +35,12 @@ containers: .venv/installed  ## Check the container files with dclint as well
 
 bench: .venv/installed  ## Benchmarks
 	$(RUN)/python -m benchmarks.average_precision
+
+proofs: .venv/installed .venv-label-studio/installed  ## What takes minutes: faults and scale of reading, results kept
+	for proof in $(PROOFS); do \
+	  $(RUN)/python -m benchmarks.$$proof --json > $$proof.tmp && mv $$proof.tmp benchmarks/results/$$proof.json \
+	    || { cat $$proof.tmp; rm $$proof.tmp; exit 1; }; \
+	done
 
 clean:  ## Remove what make installed
 	rm -rf .venv .venv-label-studio

@@ -125,3 +125,8 @@ class SyncWorker:
                     "a sync could not do everything (%d problems); `overread sync` names them",
                     len(report.problems),
                 )
+            if report.notices:
+                _log.warning(
+                    "somebody should look at %d tasks; `overread sync --check` names them",
+                    len(report.notices),
+                )

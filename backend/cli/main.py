@@ -20,7 +20,7 @@ _COMMANDS = {
     "db": "backend.cli.store:app",
     "import": "backend.cli.images:app",
     "readers": "backend.cli.readers:app",
-    "sync": "backend.cli.queue:sync",
+    "sync": "backend.cli.sync:sync",
     "consensus": "backend.cli.consensus:app",
     "adjudicate": "backend.cli.adjudicate:app",
     "queue": "backend.cli.queue:app",

@@ -1,5 +1,6 @@
-"""`overread queue`, `overread sync`: from readings to what is read next."""
+"""`overread queue`: what is read next, and why."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated
 
@@ -8,7 +9,7 @@ import typer
 from backend.desk import open_desk, queue_rules
 from backend.opened import open_store
 from backend.settings import Settings
-from backend.terminal import Steps, console, now, print_json, print_table
+from backend.terminal import console, now, print_json, print_table
 from backend.workflow.fill_worklists import fill_worklists
 from backend.workflow.list_skipped import list_skipped
 from backend.workflow.offer_second_looks import offer_second_looks
@@ -18,13 +19,6 @@ from backend.workflow.synchronise import synchronise
 app = typer.Typer(help="What is read next, and why.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-
-
-_NOBODY_READS = "nobody reads in Label Studio yet; add a reader: overread readers add NAME"
-
-
-class SyncFailedError(RuntimeError):
-    """Nothing could be exchanged with Label Studio."""
 
 
 @app.command()
@@ -103,54 +97,15 @@ def refill(
                 "every worklist is full, or there is nothing left to read, or nobody "
                 "reads yet; see: overread readers list"
             )
-        tell(report.problems)
+        tell([*report.problems, *report.notices])
 
 
-def sync(*, as_json: AsJson = False) -> None:
-    """Bring Label Studio and the store to agree, both ways."""
-    settings = Settings()
-    store = open_store(settings)
-    with store.snapshot() as unit:
-        readers = len(unit.readers.projects())
-    if not readers:
-        console.print(_NOBODY_READS)
-    with Steps() as steps:
-        steps.step("synchronising readers", readers)
-        report = synchronise(
-            store, open_desk(settings), clock=now, on_reader=lambda _: steps.advance_by()
-        )
-    if as_json:
-        print_json(
-            {
-                "received": dict(report.received),
-                "verdicts": dict(report.verdicts),
-                "tasks_pushed": report.tasks_pushed,
-                "tasks_lost": report.tasks_lost,
-                "problems": report.problems,
-            }
-        )
-    else:
-        for kind, number in sorted(report.received.items()):
-            console.print(f"{number} {kind}")
-        for kind, number in sorted(report.verdicts.items()):
-            console.print(f"{number} {kind} by adjudicators")
-        console.print(
-            f"{report.tasks_pushed} tasks pushed, {report.tasks_lost} were deleted there"
-        )
-        tell(report.problems)
-    if readers and len(report.problems) == readers:
-        raise SyncFailedError(
-            "no reader's project could be reached; nothing is lost, and the next sync catches up. "
-            "See: overread doctor"
-        )
-
-
-def tell(problems: list[str]) -> None:
+def tell(problems: Sequence[str]) -> None:
     """Tell people what could not be done.
 
     Parameters
     ----------
-    problems : list of str
+    problems : sequence of str
         One sentence each.
     """
     for problem in problems:

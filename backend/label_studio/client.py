@@ -5,7 +5,7 @@ only then. Tasks, predictions and annotations go over plain HTTP: the SDK reads 
 types of another edition and repeats failed POSTs, which would double tasks.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -18,7 +18,9 @@ from backend.label_studio.connection import (
     error_of_silence,
     error_of_status,
 )
-from backend.label_studio.tasks import TaskPrediction, TaskState
+from backend.label_studio.organisation import Organisation
+from backend.label_studio.task_rows import TaskRow, UnreadableTask
+from backend.label_studio.tasks import MalformedTaskError, TaskPrediction, TaskState
 
 if TYPE_CHECKING:
     import httpx
@@ -31,7 +33,7 @@ _LATE_COMMITS = timedelta(minutes=1)
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class LabelStudioClient:
+class LabelStudioClient(Organisation):
     """What the system does in one organisation, as its service user.
 
     Every method raises a `LabelStudioError`: unreachable, refused, missing, or another one.
@@ -47,7 +49,7 @@ class LabelStudioClient:
     """
 
     def __init__(self, base_url: str, token: str, *, timeout_seconds: float = 60.0) -> None:
-        self._connection = Connection(base_url, token, timeout_seconds=timeout_seconds)
+        super().__init__(Connection(base_url, token, timeout_seconds=timeout_seconds))
 
     @property
     def connection(self) -> Connection:
@@ -162,8 +164,10 @@ class LabelStudioClient:
             for row in reversed(ours)
         }
 
-    def task_ids(self, project_id: int) -> set[int]:
-        """Return the keys of all tasks; one that is missing was deleted.
+    def all_tasks(self, project_id: int) -> list[TaskRow]:
+        """Return every task without what was done in it; one that is missing was deleted.
+
+        Takes a second per thousand tasks.
 
         Parameters
         ----------
@@ -172,12 +176,18 @@ class LabelStudioClient:
 
         Returns
         -------
-        set of int
-            Keys.
+        list of TaskRow
+            By id.
         """
-        return {int(row["id"]) for row in task_lists.rows(self._connection, project_id, "id")}
+        return task_lists.all_tasks(self._connection, project_id)
 
-    def changed_tasks(self, project_id: int, since: datetime | None) -> Iterator[TaskState]:
+    def changed_tasks(
+        self,
+        project_id: int,
+        since: datetime | None,
+        *,
+        on_unreadable: Callable[[UnreadableTask], None] | None = None,
+    ) -> Iterator[TaskState]:
         """Yield the tasks on which something was made, changed, skipped or deleted.
 
         Parameters
@@ -187,25 +197,31 @@ class LabelStudioClient:
         since : datetime or None
             Greatest `updated_at` of the states got so far; a minute before it is looked at
             again. None for all tasks.
+        on_unreadable : callable, optional
+            Called with every task that cannot be read, and the rest go on.
 
         Yields
         ------
         TaskState
             Oldest change first; a task that changes meanwhile comes twice.
+
+        Raises
+        ------
+        MalformedTaskError
+            If a task cannot be read and nobody wants to know which.
         """
         edge = since - _LATE_COMMITS if since else _BEGINNING
-        size, seen = _STATE_PAGE, set[tuple[int, datetime]]()
-        while True:
-            page = task_lists.changed_since(self._connection, project_id, edge, size)
-            for state in page:
-                if (state.task_id, state.updated_at) not in seen:
-                    seen.add((state.task_id, state.updated_at))
-                    yield state
-            if len(page) < size:
-                return
-            # Not by page number: a task changed meanwhile would push another over the edge.
-            size = size if page[-1].updated_at > edge else 2 * size
-            edge = page[-1].updated_at
+        seen = set[tuple[int, datetime | None]]()
+        for state in task_lists.changed_since(self._connection, project_id, edge, _STATE_PAGE):
+            if (state.task_id, state.updated_at) in seen:
+                continue
+            seen.add((state.task_id, state.updated_at))
+            if isinstance(state, TaskState):
+                yield state
+            elif on_unreadable is None:
+                raise MalformedTaskError(state.why)
+            else:
+                on_unreadable(state)
 
     def task_state(self, project_id: int, task_id: int) -> TaskState | None:
         """Return one task as it now stands.
@@ -219,8 +235,16 @@ class LabelStudioClient:
         -------
         TaskState or None
             None when it was deleted.
+
+        Raises
+        ------
+        MalformedTaskError
+            If it cannot be read.
         """
-        return task_lists.one(self._connection, project_id, task_id)
+        found = task_lists.one(self._connection, project_id, task_id)
+        if isinstance(found, UnreadableTask):
+            raise MalformedTaskError(found.why)
+        return found
 
     def set_predictions(
         self, project_id: int, version: str, shown: Sequence[TaskPrediction]
@@ -277,20 +301,3 @@ class LabelStudioClient:
                 body={"selectedItems": selected},
                 timeout_seconds=_BULK_TIMEOUT_SECONDS,
             )
-
-    def stream_url(self, project_id: int) -> str:
-        """Return the link under which the reader gets one task after the other.
-
-        Parameters
-        ----------
-        project_id : int
-            The reader's project.
-
-        Returns
-        -------
-        str
-            For the browser.
-        """
-        tabs = self._connection.ask("GET", "/api/dm/views", params={"project": project_id})
-        tab = f"tab={tabs[0]['id']}&" if tabs else ""
-        return f"{self._connection.base_url}/projects/{project_id}/data?{tab}labeling=1"

@@ -1,6 +1,8 @@
 """HTTP to Label Studio, and what can go wrong on the way."""
 
 from collections.abc import Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx2
@@ -22,6 +24,10 @@ class LabelStudioRefusedError(LabelStudioError):
 
 class LabelStudioMissingError(LabelStudioError):
     """The project, task or annotation does not exist in this organisation (404)."""
+
+
+class LabelStudioConflictError(LabelStudioError):
+    """What should be made is there already (409)."""
 
 
 def error_of_status(asked: str, status: int | None, said: object) -> LabelStudioError:
@@ -52,6 +58,8 @@ def error_of_status(asked: str, status: int | None, said: object) -> LabelStudio
         return LabelStudioMissingError(
             f"{told}. It was deleted, or belongs to the organisation of another reader"
         )
+    if status == httpx2.codes.CONFLICT:
+        return LabelStudioConflictError(f"{told}. It was made before")
     return LabelStudioError(f"{told}. Expected a success; Label Studio's log says more")
 
 
@@ -95,6 +103,8 @@ class Connection:
         self.base_url = base_url.rstrip("/")
         self.token = token
         self.timeout_seconds = timeout_seconds
+        self.answered_at: datetime | None = None
+        """When Label Studio gave its newest answer, by its own clock, to the second."""
         headers = {"Authorization": f"Token {token}"} if token else {}
         # Without environment proxies: Label Studio is a neighbour.
         self.http = httpx2.Client(
@@ -148,6 +158,7 @@ class Connection:
             )
         except httpx2.HTTPError as error:
             raise error_of_silence(asked, self.base_url, error) from error
+        self.answered_at = _moment(answer.headers.get("Date"))
         if not answer.is_success:
             raise error_of_status(asked, answer.status_code, answer.text)
         try:
@@ -192,3 +203,10 @@ class Connection:
                 f"Label Studio refused the log-in of {email}; check e-mail address and password"
             )
         return str(self.ask("GET", "/api/current-user/token")["token"])
+
+
+def _moment(header: str | None) -> datetime | None:
+    try:
+        return None if header is None else parsedate_to_datetime(header)
+    except ValueError:
+        return None

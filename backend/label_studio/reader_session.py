@@ -104,6 +104,7 @@ class ReaderSession:
         *,
         lead_time_seconds: float,
         was_cancelled: bool = False,
+        unique_id: str | None = None,
     ) -> int:
         """Submit a task, or skip it.
 
@@ -117,11 +118,19 @@ class ReaderSession:
             Time taken.
         was_cancelled : bool
             Whether it is skipped.
+        unique_id : str or None
+            A UUID under which Label Studio keeps no second annotation, so that an answer that
+            got lost can be asked for again.
 
         Returns
         -------
         int
             Key of the annotation.
+
+        Raises
+        ------
+        LabelStudioConflictError
+            If there is one under this `unique_id` already.
         """
         body: dict[str, Any] = {
             "result": list(result),
@@ -130,6 +139,8 @@ class ReaderSession:
             "ground_truth": False,
             "parent_prediction": task.predictions[0].id if task.predictions else None,
         }
+        if unique_id is not None:
+            body["unique_id"] = unique_id
         path = f"/api/tasks/{task.task_id}/annotations/"
         return int(self._connection.ask("POST", path, body=body)["id"])
 

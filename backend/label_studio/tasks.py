@@ -82,6 +82,8 @@ class AnnotationState:
         Key of the prediction that was shown.
     completed_by : int or None
         Label Studio's key of who submitted it.
+    updated_by : int or None
+        Label Studio's key of who changed it last.
     """
 
     id: int
@@ -92,6 +94,12 @@ class AnnotationState:
     lead_time_seconds: float | None
     parent_prediction: int | None
     completed_by: int | None
+    updated_by: int | None = None
+
+    @property
+    def author(self) -> int | None:
+        """Label Studio's key of the user whose answer it is: who changed it last."""
+        return self.completed_by if self.updated_by is None else self.updated_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +263,7 @@ def _annotation(answer: Mapping[str, Any]) -> AnnotationState:
         parent_prediction=answer.get("parent_prediction"),
         # A number in lists, the whole user for a single task.
         completed_by=completed_by["id"] if isinstance(completed_by, dict) else completed_by,
+        updated_by=answer.get("updated_by"),
     )
 
 

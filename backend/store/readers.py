@@ -1,6 +1,6 @@
 """Save and find readers and their Label Studio projects."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -27,7 +27,13 @@ class ReaderProject:
     organisation_id, project_id : int
         Keys in Label Studio.
     synced_until : datetime or None
-        Changes up to here have been pulled; None before the first sync.
+        Changes up to here have been pulled, by Label Studio's clock; None before the first sync.
+    user_id : int or None
+        The reader's own key in Label Studio; None until it is learnt.
+    compared_at : datetime or None
+        When all tasks were last compared with the worklist, by our clock; None before that.
+    other_tasks : int
+        Tasks found then that no worklist entry knows: foreign ones and second ones.
     """
 
     reader_id: str
@@ -35,6 +41,9 @@ class ReaderProject:
     organisation_id: int
     project_id: int
     synced_until: datetime | None = None
+    user_id: int | None = None
+    compared_at: datetime | None = None
+    other_tasks: int = 0
 
 
 class Readers:
@@ -101,7 +110,10 @@ class Readers:
                 email=project.email,
                 organisation_id=project.organisation_id,
                 project_id=project.project_id,
+                user_id=project.user_id,
                 synced_until=project.synced_until,
+                compared_at=project.compared_at,
+                other_tasks=project.other_tasks,
             )
         )
         self._session.flush()
@@ -154,20 +166,96 @@ class Readers:
             )
         return _project(row)
 
-    def set_synced(self, reader_id: str, until: datetime) -> None:
+    def user_of(self, reader_id: str) -> int | None:
+        """Return a reader's own key in Label Studio.
+
+        Parameters
+        ----------
+        reader_id : str
+            Whose.
+
+        Returns
+        -------
+        int or None
+            None while it is not known.
+        """
+        return self._session.scalar(
+            select(ReadingProjectRow.user_id).where(ReadingProjectRow.reader_id == reader_id)
+        )
+
+    def set_user(self, reader_id: str, user_id: int) -> None:
+        """Remember a reader's own key in Label Studio.
+
+        Parameters
+        ----------
+        reader_id : str
+            Whose.
+        user_id : int
+            The key.
+        """
+        self._set(reader_id, user_id=user_id)
+
+    def set_synced(self, reader_id: str, until: datetime | None) -> None:
         """Remember up to when a project has been pulled.
 
         Parameters
         ----------
         reader_id : str
             Whose project.
-        until : datetime
-            Changes before this are in the store; aware.
+        until : datetime or None
+            Changes before this are in the store; aware. None to pull everything again.
         """
+        self._set(reader_id, synced_until=until)
+
+    def set_compared(self, reader_id: str, at: datetime, *, other_tasks: int) -> None:
+        """Remember that all tasks of a project were compared with the worklist.
+
+        Parameters
+        ----------
+        reader_id : str
+            Whose project.
+        at : datetime
+            When; aware.
+        other_tasks : int
+            Tasks that no worklist entry knows.
+        """
+        self._set(reader_id, compared_at=at, other_tasks=other_tasks)
+
+    def shown_order(self, reader_id: str) -> tuple[str, ...]:
+        """Return in which order a project serves what, as it was last pushed.
+
+        Parameters
+        ----------
+        reader_id : str
+            Whose project.
+
+        Returns
+        -------
+        tuple of str
+            What `set_shown_order` was given; nothing before the first push.
+        """
+        kept = self._session.scalar(
+            select(ReadingProjectRow.shown_order).where(ReadingProjectRow.reader_id == reader_id)
+        )
+        return tuple(kept.split(",")) if kept else ()
+
+    def set_shown_order(self, reader_id: str, order: Sequence[str]) -> None:
+        """Remember in which order a project serves what.
+
+        Parameters
+        ----------
+        reader_id : str
+            Whose project.
+        order : sequence of str
+            One word for each entry, without commas.
+        """
+        self._set(reader_id, shown_order=",".join(order))
+
+    def _set(self, reader_id: str, **values: object) -> None:
         self._session.execute(
             update(ReadingProjectRow)
             .where(ReadingProjectRow.reader_id == reader_id)
-            .values(synced_until=until)
+            .values(**values)
         )
 
 
@@ -178,4 +266,7 @@ def _project(row: ReadingProjectRow) -> ReaderProject:
         organisation_id=row.organisation_id,
         project_id=row.project_id,
         synced_until=row.synced_until,
+        user_id=row.user_id,
+        compared_at=row.compared_at,
+        other_tasks=row.other_tasks,
     )

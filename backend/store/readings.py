@@ -258,8 +258,13 @@ class Readings:
             (kept.reading.image_id, kept.reading.reader_id): kept for kept in self._load(query)
         }
 
-    def counts(self) -> dict[str, int]:
+    def counts(self, reader_id: str | None = None) -> dict[str, int]:
         """Return how many current readings there are in each state, without second looks.
+
+        Parameters
+        ----------
+        reader_id : str or None
+            Of whom; None for everybody.
 
         Returns
         -------
@@ -271,6 +276,8 @@ class Readings:
             .where(ReadingRow.is_current, _IS_READING)
             .group_by(ReadingRow.state)
         )
+        if reader_id is not None:
+            query = query.where(ReadingRow.reader_id == reader_id)
         found = dict(self._session.execute(query).all())
         return {state: found.get(state, 0) for state in ("valid", "quarantined", "withdrawn")}
 

@@ -24,6 +24,7 @@ from backend.store.readers import Readers
 from backend.store.readings import Readings
 from backend.store.records import Records
 from backend.store.second_looks import SecondLooks
+from backend.store.set_asides import SetAsides
 from backend.store.worklists import Worklists
 
 __all__ = ["Store", "StoreUnavailableError", "UnitOfWork"]
@@ -57,6 +58,7 @@ class UnitOfWork:
         self.readings = Readings(session)
         self.records = Records(session)
         self.second_looks = SecondLooks(session)
+        self.set_asides = SetAsides(session)
         self.worklists = Worklists(session)
 
 

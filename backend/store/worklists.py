@@ -7,11 +7,12 @@ from sqlalchemy import func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from backend.domain.worklists import EntryState, Skip, WorklistEntry
+from backend.store.entry_tasks import EntryTasks
 from backend.store.tables import WorklistEntryRow
 from backend.store.worklist_rows import worklist_entry
 
 
-class Worklists:
+class Worklists(EntryTasks):
     """The worklist entries kept in the store.
 
     Parameters
@@ -168,6 +169,7 @@ class Worklists:
             How long the image link in the tasks is good; aware.
         """
         for entry_id, task_id in tasks:
+            self.take_over(task_id, entry_id)
             self._session.execute(
                 update(WorklistEntryRow)
                 .where(WorklistEntryRow.id == entry_id)
@@ -233,6 +235,8 @@ class Worklists:
         updated_at : datetime
             How new its state is, by Label Studio's clock; aware.
         """
+        if task_id is not None:
+            self.take_over(task_id, entry_id)
         self._session.execute(
             update(WorklistEntryRow)
             .where(WorklistEntryRow.id == entry_id)
@@ -262,7 +266,7 @@ class Worklists:
         self._session.execute(
             update(WorklistEntryRow)
             .where(WorklistEntryRow.reader_id == reader_id)
-            .values(task_id=None, task_updated_at=None, link_expires_at=None)
+            .values(task_id=None, task_updated_at=None, link_expires_at=None, lost_at=None)
         )
 
     def set_state(self, entry_id: int, state: EntryState, *, now: datetime) -> None:

@@ -132,7 +132,7 @@ def add_readers(
     provisioned = room.registrar.register([_account(reader) for reader in readers])
     added = []
     for reader, home in zip(readers, provisioned, strict=True):
-        added.append(_equip(room, reader, home.organisation_id))
+        added.append(_equip(room, reader, home))
         on_reader(reader.reader_id)
 
     with store.transaction() as unit:
@@ -144,6 +144,7 @@ def add_readers(
             known = before.get(reader.reader_id)
             if known is not None and known.project_id != result.project.project_id:
                 unit.worklists.forget_tasks_of(reader.reader_id)
+                unit.set_asides.release(reader.reader_id)
             unit.readers.add_project(result.project)
             if reader.keep_password:
                 unit.accounts.rename_reader(reader.reader_id, reader.email)
@@ -168,7 +169,7 @@ def _account(reader: NewReader) -> provision.ReaderAccount:
     )
 
 
-def _equip(room: ReadingRoom, reader: NewReader, organisation_id: int) -> AddedReader:
+def _equip(room: ReadingRoom, reader: NewReader, home: provision.ProvisionedReader) -> AddedReader:
     problem = None
     with room.open_client(reader.reader_id) as client:
         project_id = projects.ensure_reading_project(
@@ -185,5 +186,7 @@ def _equip(room: ReadingRoom, reader: NewReader, organisation_id: int) -> AddedR
         except LabelStudioError as error:
             problem = str(error)
         stream_url = client.stream_url(project_id)
-    project = ReaderProject(reader.reader_id, reader.email, organisation_id, project_id)
+    project = ReaderProject(
+        reader.reader_id, reader.email, home.organisation_id, project_id, user_id=home.user_id
+    )
     return AddedReader(project, stream_url, problem)

@@ -156,7 +156,11 @@ def nightly(
         queued=len(entries),
         second_looks=len(asked_again),
         pushed=pulled.tasks_pushed + pushed.tasks_pushed,
-        problems=tuple(dict.fromkeys([*pulled.problems, *problems, *pushed.problems])),
+        problems=tuple(
+            dict.fromkeys(
+                [*pulled.problems, *pulled.notices, *problems, *pushed.problems, *pushed.notices]
+            )
+        ),
     )
 
 

@@ -1,7 +1,7 @@
 """Bring the open worklist entries into Label Studio, in their order."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -74,6 +74,7 @@ def push_worklist(
         entries = unit.worklists.all(reader_id=project.reader_id, state=EntryState.OPEN)
         images = unit.images.all(entry.image_id for entry in entries)
         shown = {entry.id: _shown(unit, entry, images[entry.image_id]) for entry in entries}
+        before = unit.readers.shown_order(project.reader_id)
         ageing = unit.worklists.with_link_expiring(
             project.reader_id, now + desk.link_life / _REFRESH_IN_LAST_SHARE
         )
@@ -82,36 +83,50 @@ def push_worklist(
         )
 
     with desk.open_client(project.reader_id) as client:
-        missing = [entry for entry in entries if entry.task_id is None]
-        adopted = _adopt(client, project, missing)
-        fresh = [entry for entry in missing if entry.id not in adopted]
-        made = client.import_tasks(
-            project.project_id, [_data(entry, desk, expires_at) for entry in fresh]
-        )
-        new = {entry.key: task_id for entry, task_id in zip(fresh, made, strict=True)}
-        for entry in missing:
-            if entry.key in adopted:  # its link was signed by the push that broke off
-                client.update_task_data(adopted[entry.key], _data(entry, desk, expires_at))
-        if missing:
-            with store.transaction() as unit:
-                unit.worklists.record_tasks(
-                    [*new.items(), *adopted.items()], link_expires_at=expires_at
-                )
+        new, adopted = _make_tasks(store, client, project, entries, desk, expires_at)
         task_of = {entry.key: entry.task_id for entry in entries} | new | adopted
-        _set_order(client, project, entries, task_of, shown)
+        order = _order(entries, task_of, before)
+        _set_order(client, project, order, entries, task_of, shown)
         for entry in ageing:
             client.update_task_data(entry.task_id or 0, _data(entry, desk, expires_at))
         removed = _remove(client, project, withdrawn)
-    if removed:
+
+    if order != before or removed or ageing:
         with store.transaction() as unit:
+            unit.readers.set_shown_order(project.reader_id, order)
             for entry in removed:
                 unit.worklists.forget_task(entry.key)
-    if ageing:
-        with store.transaction() as unit:
             unit.worklists.record_tasks(
                 [(entry.key, entry.task_id or 0) for entry in ageing], link_expires_at=expires_at
             )
     return PushReport(len(new), len(adopted), len(ageing), len(removed))
+
+
+def _make_tasks(
+    store: Store,
+    client: LabelStudioClient,
+    project: ReaderProject,
+    entries: Sequence[WorklistEntry],
+    desk: LabelStudioDesk,
+    expires_at: datetime,
+) -> tuple[dict[int, int], dict[int, int]]:
+    """Return the tasks that were made, and those that a push before had made, by entry."""
+    missing = [entry for entry in entries if entry.task_id is None]
+    adopted = _adopt(client, project, missing)
+    fresh = [entry for entry in missing if entry.id not in adopted]
+    made = client.import_tasks(
+        project.project_id, [_data(entry, desk, expires_at) for entry in fresh]
+    )
+    new = {entry.key: task_id for entry, task_id in zip(fresh, made, strict=True)}
+    for entry in missing:
+        if entry.key in adopted:  # its link was signed by the push that broke off
+            client.update_task_data(adopted[entry.key], _data(entry, desk, expires_at))
+    if missing:
+        with store.transaction() as unit:
+            unit.worklists.record_tasks(
+                [*new.items(), *adopted.items()], link_expires_at=expires_at
+            )
+    return new, adopted
 
 
 def _shown(unit: UnitOfWork, entry: WorklistEntry, image: Image) -> list[Region]:
@@ -163,9 +178,26 @@ def _data(entry: WorklistEntry, desk: LabelStudioDesk, expires_at: datetime) -> 
     )
 
 
+def _order(
+    entries: Sequence[WorklistEntry],
+    task_of: Mapping[int, int | None],
+    before: tuple[str, ...],
+) -> tuple[str, ...]:
+    """Return the order to be served: the one before, if only what was read has left it.
+
+    Pushing an order costs Label Studio seconds that grow with the project, and a reader who
+    reads from the head of the list changes nothing in the order of the rest.
+    """
+    # With the task: an entry whose task was deleted and made again needs its boxes again.
+    now = tuple(f"{one.key}:{task_of[one.key]}:{one.model_version}" for one in entries)
+    following = iter(before)
+    return before if all(word in following for word in now) else now
+
+
 def _set_order(
     client: LabelStudioClient,
     project: ReaderProject,
+    order: Sequence[str],
     entries: Sequence[WorklistEntry],
     task_of: dict[int, int | None],
     shown: dict[int | None, list[Region]],
@@ -178,9 +210,5 @@ def _set_order(
         )
         for rank, entry in enumerate(entries)
     ]
-    # With the task: an entry whose task was deleted and made again needs its boxes again.
-    content = ",".join(
-        f"{entry.id}:{task_of[entry.key]}:{entry.model_version}" for entry in entries
-    )
-    version = f"worklist-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
+    version = f"worklist-{hashlib.sha256(','.join(order).encode()).hexdigest()[:12]}"
     client.set_predictions(project.project_id, version, predictions)

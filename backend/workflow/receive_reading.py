@@ -11,10 +11,16 @@ from backend.domain.readings import ReadBox, Reading
 from backend.domain.worklists import EntryKind, EntryState, Skip, WorklistEntry
 from backend.label_studio import regions, results
 from backend.label_studio.tasks import AnnotationState, TaskState
+from backend.store.entry_tasks import KnownTask
 from backend.store.readings import KeptReading, Receipt
 from backend.store.records import AuditEvent
 from backend.store.unit_of_work import UnitOfWork
 from backend.workflow.receive_second_look import kind_of_reading, shown_in_second_look
+
+_BY_ANOTHER = (
+    "it was submitted or changed by another Label Studio user than the reader; let the reader "
+    "open the task and submit it again"
+)
 
 
 class Received(StrEnum):
@@ -27,6 +33,8 @@ class Received(StrEnum):
     WITHDRAWN = "withdrawn"
     REOPENED = "reopened"
     UNCHANGED = "unchanged"
+    OUTDATED = "outdated"
+    LOST = "lost"
     FOREIGN = "foreign"
 
 
@@ -36,8 +44,8 @@ def receive_reading(
     """Bring the store to what a task holds now.
 
     Receiving the same state twice, or an old state after a new one, changes nothing. What the
-    reader changed or deleted becomes a further revision; what cannot be understood is kept in
-    quarantine with the reason.
+    reader changed or deleted becomes a further revision; what cannot be understood, or was
+    answered by another user, is kept in quarantine with the reason.
 
     Parameters
     ----------
@@ -60,29 +68,27 @@ def receive_reading(
     if entry is None or image is None or not _is_ours(task, entry, reader_id):
         return Received.FOREIGN
     current = store.readings.current(entry.image_id, reader_id, entry.round)
-    seen_until = store.worklists.task_updated_at(entry.key)
-    standing = [item for item in task.annotations if not _is_skip(item)]
-    newest = max(standing, key=lambda item: (item.updated_at, item.id), default=None)
+    known = store.worklists.known_task(entry.key)
+    is_lost = known is not None and known.is_lost
+    if is_lost:
+        task = _without_older_answers(task, current)
+    newest = _answer(task, store.readers.user_of(reader_id))
 
-    if _is_outdated(task, entry, seen_until, newest, current):
+    if is_lost and not task.annotations:
+        return Received.UNCHANGED
+    if _is_outdated(task, entry, known):
+        return Received.OUTDATED
+    if _is_idle_second_task(task, entry, newest, current):
         return Received.UNCHANGED
 
+    if is_lost:
+        store.worklists.set_lost(entry.key, None)
     store.worklists.follow_task(
         entry.key, task.task_id if newest else entry.task_id, updated_at=task.updated_at
     )
     if newest is None:
         return _without_annotation(store, task, entry, current, now)
-    if entry.state is not EntryState.READ:
-        store.worklists.set_state(entry.key, EntryState.READ, now=now)
-        store.worklists.set_skip(entry.key, None)
-    if _is_known(current, newest):
-        return Received.UNCHANGED
-    reading, receipt = _read(store, entry, image, newest, now)
-    revision = store.readings.revise(reading, receipt)
-    _note(store, entry, "read" if revision == 1 else "revise", now, receipt.reason)
-    if receipt.state == "quarantined":
-        return Received.QUARANTINED
-    return Received.NEW if revision == 1 else Received.REVISED
+    return _with_annotation(store, entry, image, current, newest, now)
 
 
 def _is_skip(annotation: AnnotationState) -> bool:
@@ -96,26 +102,66 @@ def _is_ours(task: TaskState, entry: WorklistEntry, reader_id: str) -> bool:
     return entry.reader_id == reader_id and task.image_id in {None, entry.image_id}
 
 
-def _is_outdated(
+def _without_older_answers(task: TaskState, current: KeptReading | None) -> TaskState:
+    """Return a task as if it held only what was answered after the reading that is kept.
+
+    Label Studio lost that one: that it is missing, or that an earlier one stands in its place,
+    is not the reader's doing.
+    """
+    kept_at = None if current is None else current.receipt.annotation_updated_at
+    newer = [item for item in task.annotations if kept_at is None or item.updated_at > kept_at]
+    return replace(task, annotations=tuple(newer))
+
+
+def _answer(task: TaskState, user_id: int | None) -> AnnotationState | None:
+    """Return the annotation that counts: the newest of the reader, else the newest of anybody."""
+    standing = [item for item in task.annotations if not _is_skip(item)]
+    return max(
+        standing,
+        key=lambda item: (not _is_by_another(item, user_id), item.updated_at, item.id),
+        default=None,
+    )
+
+
+def _is_by_another(annotation: AnnotationState, user_id: int | None) -> bool:
+    return None not in {user_id, annotation.author} and annotation.author != user_id
+
+
+def _is_outdated(task: TaskState, entry: WorklistEntry, known: KnownTask | None) -> bool:
+    seen_until = None if known is None else known.updated_at
+    is_its_task = entry.task_id in {None, task.task_id}
+    return is_its_task and seen_until is not None and task.updated_at < seen_until
+
+
+def _is_idle_second_task(
     task: TaskState,
     entry: WorklistEntry,
-    seen_until: datetime | None,
     newest: AnnotationState | None,
     current: KeptReading | None,
 ) -> bool:
-    """Return whether the store knows this state of the task, or a newer one."""
-    if entry.task_id in {None, task.task_id}:
-        return seen_until is not None and task.updated_at < seen_until
     # Two pushes at the same moment can make two tasks of an entry. What the reader does in the
     # second one must not be lost, and that nothing was done in it means nothing.
+    if entry.task_id in {None, task.task_id}:
+        return False
     if newest is None:
         return True
-    known_at = _stands(current) and current and current.receipt.annotation_updated_at
+    known_at = stands(current) and current and current.receipt.annotation_updated_at
     return bool(known_at and known_at >= newest.updated_at)
 
 
-def _stands(current: KeptReading | None) -> bool:
-    """Return whether there is a reading from Label Studio that was not withdrawn."""
+def stands(current: KeptReading | None) -> bool:
+    """Return whether there is a reading from Label Studio that was not withdrawn.
+
+    Parameters
+    ----------
+    current : KeptReading or None
+        The newest revision.
+
+    Returns
+    -------
+    bool
+        Quarantined ones stand too.
+    """
     return (
         current is not None
         and current.receipt.annotation_id is not None
@@ -134,6 +180,29 @@ def _is_known(current: KeptReading | None, newest: AnnotationState) -> bool:
     )
 
 
+def _with_annotation(
+    store: UnitOfWork,
+    entry: WorklistEntry,
+    image: Image,
+    current: KeptReading | None,
+    newest: AnnotationState,
+    now: datetime,
+) -> Received:
+    if entry.state is not EntryState.READ:
+        store.worklists.set_state(entry.key, EntryState.READ, now=now)
+        store.worklists.set_skip(entry.key, None)
+    if _is_known(current, newest):
+        return Received.UNCHANGED
+    reading, receipt = _read(store, entry, image, newest, now)
+    if _is_by_another(newest, store.readers.user_of(entry.reader_id)) and not receipt.reason:
+        receipt = replace(receipt, state="quarantined", reason=_BY_ANOTHER)
+    revision = store.readings.revise(reading, receipt)
+    _note(store, entry, "read" if revision == 1 else "revise", now, receipt.reason)
+    if receipt.state == "quarantined":
+        return Received.QUARANTINED
+    return Received.NEW if revision == 1 else Received.REVISED
+
+
 def _without_annotation(
     store: UnitOfWork,
     task: TaskState,
@@ -146,7 +215,7 @@ def _without_annotation(
         store.worklists.set_state(entry.key, state, now=now)
     skip = _skip_of(task)
     store.worklists.set_skip(entry.key, skip)
-    if current is not None and _stands(current):
+    if current is not None and stands(current):
         verb = "skipped the image afterwards" if task.annotations else "deleted the annotation"
         receipt = replace(
             current.receipt,

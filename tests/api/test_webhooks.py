@@ -161,6 +161,35 @@ class TestHintWorker:
         working.post(URL, json=hint, headers=secret(settings))
         assert eventually(lambda: readings(filled) == {"valid": 1})
 
+    def test_takes_a_delivery_twice_and_one_that_comes_hours_late(
+        self,
+        working: TestClient,
+        settings: Settings,
+        filled: Store,
+        label_studio: LabelStudioDouble,
+    ) -> None:
+        entry = first_entry(filled)
+        task = {"id": entry.task_id}
+        label_studio.put(entry.task_id or 0, entry=entry.key, at=NOW, annotation_id=7)
+        created = event("ANNOTATION_CREATED", task=task, annotation={"id": 7})
+        pulled = working.app.state.office.metrics.hints.labels("pulled")  # type: ignore[attr-defined] # ASGI type
+        working.post(URL, json=created, headers=secret(settings))
+        assert eventually(lambda: pulled._value.get() == 1)
+        working.post(URL, json=created, headers=secret(settings))
+        assert eventually(lambda: pulled._value.get() == 2)
+        assert readings(filled) == {"valid": 1}
+
+        label_studio.put(entry.task_id or 0, entry=entry.key, at=NOW + timedelta(hours=1))
+        deleted = event("ANNOTATIONS_DELETED", annotations=[{"id": 7}])
+        working.post(URL, json=deleted, headers=secret(settings))
+        assert eventually(lambda: readings(filled) == {"withdrawn": 1})
+        working.post(URL, json=created, headers=secret(settings))  # what it told of is long gone
+        assert eventually(lambda: pulled._value.get() == 4)
+
+        assert readings(filled) == {"withdrawn": 1}
+        with filled.snapshot() as unit:
+            assert len(unit.readings.revisions("a", "R8")) == 2
+
     def test_lets_other_projects_be(
         self,
         working: TestClient,

@@ -137,6 +137,20 @@ class TestQueue:
         assert filled("queue", "show", "--json").json == []
         assert "add a reader" in filled("sync").told
 
+    def test_is_compared_with_label_studio_and_a_person_is_called(
+        self, served: CommandLine
+    ) -> None:
+        outcome = served("sync", "--check", "--json")
+
+        assert outcome.code == 1
+        assert "nothing was changed" in outcome.told
+        assert outcome.json["needs_person"] == 1
+        [finding] = outcome.json["findings"]
+        assert set(finding) == {"what", "reader_id", "state", "remedy"}
+        assert (finding["what"], finding["reader_id"]) == ("project", "R3")
+        assert "overread doctor" in finding["remedy"]
+        assert "mend R3, project" in served("sync", "--check").told
+
     def test_is_kept_while_label_studio_is_down(self, served: CommandLine) -> None:
         shown = served("queue", "show", "--json").json
         outcome = served("sync")

@@ -245,7 +245,7 @@ class TestTasks:
         assert client.known_entries(project_id) == {
             (entry, f"im{entry}"): task_id for entry, task_id in task_of.items()
         }
-        assert len(client.task_ids(project_id)) == 4
+        assert len(client.all_tasks(project_id)) == 4
 
     def test_are_gone_when_deleted_however_often(
         self, client: LabelStudioClient, project_id: int
@@ -253,7 +253,7 @@ class TestTasks:
         task_of = worklist(client, project_id, 3)
         for _ in range(2):
             client.delete_tasks(project_id, [task_of[0], task_of[1]])
-        assert client.task_ids(project_id) == {task_of[2]}
+        assert [row.task_id for row in client.all_tasks(project_id)] == [task_of[2]]
         assert client.task_state(project_id, task_of[0]) is None
 
     def test_get_a_new_link_and_keep_the_rest(

@@ -188,14 +188,14 @@ class TestConnection:
             LabelStudioClient(server.base_url, "0" * 40) as stranger,
             pytest.raises(LabelStudioRefusedError, match="OVERREAD_SECRET_KEY"),
         ):
-            stranger.task_ids(1)
+            stranger.all_tasks(1)
 
     def test_says_what_to_check_when_nothing_listens(self) -> None:
         with (
             LabelStudioClient(f"http://127.0.0.1:{free_port()}", "0" * 40) as nobody,
             pytest.raises(LabelStudioUnreachableError, match="check that it runs"),
         ):
-            nobody.task_ids(1)
+            nobody.all_tasks(1)
 
     def test_gives_up_in_time(self, server: LabelStudioServer) -> None:
         slow = Connection(server.base_url, "8" * 40)

@@ -121,7 +121,7 @@ class TestSharedOrganisation:
         assert all("blinding is procedural" in one.state for one in checkups)
         assert all(one.advice for one in checkups)
         with open_desk(settings).open_client(new[0].reader_id) as client:
-            assert client.task_ids(added[1].project.project_id) == set()
+            assert client.all_tasks(added[1].project.project_id) == []
 
         [left, _] = deactivate_readers(
             store, room.registrar, [one.reader_id for one in new], now=NOW

@@ -133,6 +133,25 @@ class TestPushWorklist:
         assert push(filled, room) == PushReport(tasks=0, adopted=0, links_renewed=0)
         assert (len(room.tasks), room.pushes) == (5, 1)
 
+    def test_pushes_no_new_order_when_entries_only_leave_it(
+        self, filled: Store, room: SmallLabelStudio
+    ) -> None:
+        push(filled, room)
+        with filled.transaction() as unit:
+            first, second, *_ = unit.worklists.all()
+            unit.worklists.set_state(first.key, EntryState.READ, now=NOW)
+
+        push(filled, room)
+        assert room.pushes == 1
+        assert room.served() == ["n0", "n1", "n2", "n3", "n4"]
+
+        with filled.transaction() as unit:
+            unit.worklists.forget_task(second.key)
+        del room.tasks[2]
+        push(filled, room)
+        assert room.pushes == 2
+        assert room.served() == ["n1", "n2", "n3", "n4"]
+
     def test_adopts_what_an_interrupted_push_has_made(
         self, filled: Store, room: SmallLabelStudio
     ) -> None:

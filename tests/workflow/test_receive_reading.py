@@ -18,7 +18,7 @@ from backend.label_studio.tasks import AnnotationState, TaskState
 from backend.store.readings import KeptReading
 from backend.store.unit_of_work import Store
 from backend.workflow.receive_reading import Received, receive_reading
-from tests.store.samples import HERE, LATER, NOW, entry, image, predicted, register, serve
+from tests.store.samples import HERE, LATER, NOW, enrol, entry, image, predicted, register, serve
 from tests.workflow.samples import (
     CONTRADICTION,
     MALFORMED,
@@ -228,7 +228,7 @@ class TestReceiveReading:
     def test_ignores_an_old_state_after_a_new_one(self, desk: Desk) -> None:
         desk.receive(task(desk.entry, 2))
 
-        assert desk.receive(task(desk.entry, 1, annotation(ONE_BOX, 1))) is Received.UNCHANGED
+        assert desk.receive(task(desk.entry, 1, annotation(ONE_BOX, 1))) is Received.OUTDATED
         assert desk.reading() is None
         assert desk.entry_state() is EntryState.OPEN
 
@@ -247,6 +247,21 @@ class TestReceiveReading:
         assert desk.receive(task(desk.entry, 10)) is Received.UNCHANGED
         assert desk.receive(state) is Received.UNCHANGED
         assert len(desk.boxes()) == 1
+
+    def test_counts_the_answer_of_the_reader_before_that_of_another_user(self, desk: Desk) -> None:
+        enrol(desk.store, "R1")
+        with desk.store.transaction() as unit:
+            unit.readers.set_user("R1", 1)
+        own = annotation(ONE_BOX, 1)
+        foreign = replace(annotation(TWO_BOXES, 2, key=2), completed_by=9)
+
+        assert desk.receive(task(desk.entry, 2, foreign)) is Received.QUARANTINED
+        assert "another Label Studio user" in str(desk.kept().receipt.reason)
+        assert desk.receive(task(desk.entry, 3, own, foreign)) is Received.REVISED
+        assert (desk.kept().receipt.state, len(desk.boxes())) == ("valid", 1)
+        changed = replace(annotation(TWO_BOXES, 4), updated_by=9)
+        assert desk.receive(task(desk.entry, 4, changed)) is Received.QUARANTINED
+        assert desk.receive(task(desk.entry, 5, annotation(ONE_BOX, 5))) is Received.REVISED
 
     def test_accounts_for_every_box_that_was_shown(self, store: Store) -> None:
         register(store, image("a"))

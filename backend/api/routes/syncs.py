@@ -18,14 +18,20 @@ class SyncAnswer(BaseModel):
         Tasks pulled, by what was new.
     tasks_pushed, tasks_lost : int
         Tasks made, and tasks that somebody had deleted.
+    readings_kept : int
+        Readings that Label Studio has lost and the store keeps.
     problems : list of str
         What could not be done, with the remedy.
+    notices : list of str
+        What somebody should look at.
     """
 
     received: dict[str, int]
     tasks_pushed: int
     tasks_lost: int
+    readings_kept: int
     problems: list[str]
+    notices: list[str]
 
 
 @router.post("/sync")

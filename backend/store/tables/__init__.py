@@ -24,7 +24,12 @@ from backend.store.tables.models import (
     PredictionRow,
     TrainingRunRow,
 )
-from backend.store.tables.people import AccountRow, ReaderRow, ReadingProjectRow
+from backend.store.tables.people import (
+    AccountRow,
+    ReaderRow,
+    ReadingProjectRow,
+    SetAsideTaskRow,
+)
 from backend.store.tables.readings import ReadBoxRow, ReadingRow, WorklistEntryRow
 from backend.store.tables.records import AuditEventRow, LeaseRow
 
@@ -53,6 +58,7 @@ __all__ = [
     "ReadingProjectRow",
     "ReadingRow",
     "ReleaseRow",
+    "SetAsideTaskRow",
     "SupporterRow",
     "Table",
     "TrainingRunRow",

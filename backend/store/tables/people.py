@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, String
+from sqlalchemy import CheckConstraint, ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.store.tables.columns import Table, known
@@ -27,7 +27,22 @@ class ReadingProjectRow(Table):
     email: Mapped[str] = mapped_column(unique=True)
     organisation_id: Mapped[int]
     project_id: Mapped[int] = mapped_column(unique=True)
+    user_id: Mapped[int | None]
     synced_until: Mapped[datetime | None]
+    compared_at: Mapped[datetime | None]
+    other_tasks: Mapped[int] = mapped_column(server_default="0")
+    shown_order: Mapped[str | None] = mapped_column(Text)
+
+
+class SetAsideTaskRow(Table):
+    """A task in Label Studio that could not be read; looked at again in every sync."""
+
+    __tablename__ = "set_aside_task"
+
+    reader_id: Mapped[str] = mapped_column(ForeignKey("reader.id"), primary_key=True)
+    task_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    why: Mapped[str]
+    since: Mapped[datetime]
 
 
 class AccountRow(Table):

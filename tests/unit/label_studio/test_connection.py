@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from backend.label_studio.connection import (
+    LabelStudioConflictError,
     LabelStudioError,
     LabelStudioMissingError,
     LabelStudioRefusedError,
@@ -22,6 +23,7 @@ class TestErrorOfStatus:
             (401, LabelStudioRefusedError),
             (403, LabelStudioRefusedError),
             (404, LabelStudioMissingError),
+            (409, LabelStudioConflictError),
             (400, LabelStudioError),
             (500, LabelStudioError),
             (None, LabelStudioError),

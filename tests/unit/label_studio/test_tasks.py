@@ -99,3 +99,11 @@ class TestTaskState:
         del answer[missing]
         with pytest.raises(tasks.MalformedTaskError, match=missing):
             tasks.task_state(answer)
+
+
+class TestAuthor:
+    @pytest.mark.parametrize(("updated_by", "author"), [(None, 2), (9, 9)])
+    def test_is_who_changed_the_annotation_last(self, updated_by: int | None, author: int) -> None:
+        [annotation] = task_answer()["annotations"]
+        answer = task_answer(annotations=[{**annotation, "updated_by": updated_by}])
+        assert tasks.task_state(answer).annotations[0].author == author

@@ -1,0 +1,1 @@
+"""Servers and wires that fail at random."""

@@ -1,0 +1,135 @@
+"""Label Studio answers slowly, wrongly or half: nobody loses anything, and the others go on."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import cast
+
+import pytest
+from typing_extensions import override
+
+from backend.label_studio.client import LabelStudioClient
+from backend.store.unit_of_work import Store
+from backend.workflow.check_sync import check_sync
+from backend.workflow.label_studio_desk import LabelStudioDesk
+from backend.workflow.receive_reading import Received
+from backend.workflow.synchronise import synchronise
+from tests.store.samples import NOW, enrol, entry, image, register
+from tests.workflow.label_studio_model import LabelStudioModel
+from tests.workflow.samples import ONE_BOX
+
+WHOLE = b'{"tasks": [], "total": 0, "total_annotations": 0, "total_predictions": 0}'
+ANSWERS = {
+    "an error": (500, b'{"detail": "database is locked"}', 0.0),
+    "half an answer": (200, WHOLE[:40], 0.0),
+    "a page for people": (200, b"<!doctype html><title>Log in</title>", 0.0),
+    "another program's JSON": (200, b'{"status": "UP"}', 0.0),
+    "a list where none belongs": (200, b"[]", 0.0),
+    "an answer that comes late": (200, WHOLE, 1.5),
+    "nothing": (0, b"", 0.0),
+}
+
+
+@contextmanager
+def answering(status: int, body: bytes, delay_seconds: float) -> Iterator[str]:
+    """Answer every request the same way; status 0 closes the connection."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            time.sleep(delay_seconds)
+            if not status:
+                return
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            with suppress(OSError):  # who asked has given up
+                self.wfile.write(body)
+
+        @override
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def filled(store: Store) -> Store:
+    """Keep R1 and R2, each with image a on the worklist; nothing is pushed yet."""
+    register(store, image("a"))
+    enrol(store, "R1", "R2")
+    with store.transaction() as unit:
+        for reader_id in ("R1", "R2"):
+            unit.readers.set_user(reader_id, 7)
+        unit.worklists.add([entry("a", "R1"), entry("a", "R2")], now=NOW)
+    return store
+
+
+class TestSynchronise:
+    @pytest.mark.enable_socket
+    @pytest.mark.parametrize("answer", ANSWERS)
+    def test_goes_on_with_the_others_and_names_the_remedy(
+        self, filled: Store, answer: str
+    ) -> None:
+        room = LabelStudioModel("r2@example.org", project_id=102, last_task=100)
+        with answering(*ANSWERS[answer]) as url:
+
+            def open_client(reader_id: str) -> LabelStudioClient:
+                if reader_id == "R2":
+                    return cast(LabelStudioClient, room)
+                return LabelStudioClient(url, "token", timeout_seconds=0.5)
+
+            desk = LabelStudioDesk(open_client, "http://backend", "secret", timedelta(days=3650))
+            synchronise(filled, desk, clock=lambda: NOW)
+            [task_id] = room.tasks
+            room.submit(task_id, ONE_BOX)
+            report = synchronise(filled, desk, clock=lambda: NOW)
+            found = check_sync(filled, desk, clock=lambda: NOW)
+
+        with filled.snapshot() as unit:
+            assert [one.reader_id for one in unit.readings.valid()] == ["R2"]
+        [problem] = report.problems
+        assert problem.startswith("R1: ")
+        [broken] = [one for one in found if one.reader_id == "R1"]
+        assert broken.remedy
+        assert "Traceback" not in broken.state
+
+    def test_sets_aside_a_task_that_breaks_the_program_and_says_so_without_names(
+        self, filled: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        room = LabelStudioModel("r1@example.org")
+        other = LabelStudioModel("r2@example.org", project_id=102, last_task=100)
+        desk = LabelStudioDesk(
+            lambda reader_id: cast(LabelStudioClient, room if reader_id == "R1" else other),
+            "http://backend",
+            "secret",
+            timedelta(days=3650),
+        )
+        with filled.transaction() as unit:
+            unit.images.add([image("b")], now=NOW)
+            unit.worklists.add([entry("b", "R1", rank=2)], now=NOW)
+        synchronise(filled, desk, clock=lambda: NOW)
+        with filled.snapshot() as unit:
+            tasks = {one.image_id: one.task_id or 0 for one in unit.worklists.all(reader_id="R1")}
+        room.submit(tasks["a"], cast(tuple[object, ...], 5))  # nothing that a result can be
+        room.submit(tasks["b"], ONE_BOX)
+
+        report = synchronise(filled, desk, clock=lambda: NOW)
+
+        assert report.received[Received.NEW] == 1
+        assert (report.problems, len(report.notices)) == ([], 1)
+        assert f"task {tasks['a']} could not be read" in report.notices[0]
+        assert "set aside" in caplog.text
+        assert "R1" not in caplog.text
+        made = next(iter(room.tasks[tasks["a"]].annotations))
+        room.revise(tasks["a"], made, ONE_BOX)
+        report = synchronise(filled, desk, clock=lambda: NOW)
+        assert (report.received[Received.NEW], report.notices) == (1, [])
