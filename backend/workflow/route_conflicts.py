@@ -19,6 +19,7 @@ from backend.domain.consensus.clusters import Consensus
 from backend.domain.images import Image, Split
 from backend.domain.predictions import PredictedBox
 from backend.domain.readings import Reading
+from backend.domain.second_look_changes import changes
 from backend.store.records import AuditEvent
 from backend.store.unit_of_work import UnitOfWork
 from backend.workflow.reach_consensus import reach_consensus
@@ -82,13 +83,7 @@ class _Disputes:
     images: Mapping[str, Image]
 
 
-def route_conflicts(
-    store: UnitOfWork,
-    rules: RoutingRules,
-    *,
-    now: datetime,
-    changed_on_second_look: Collection[str] = (),
-) -> RouteReport:
+def route_conflicts(store: UnitOfWork, rules: RoutingRules, *, now: datetime) -> RouteReport:
     """Bring the requests to adjudicators up to date with the current consensus; repeatable.
 
     Parameters
@@ -99,8 +94,6 @@ def route_conflicts(
         How.
     now : datetime
         The time; aware.
-    changed_on_second_look : collection of str
-        Images on which a reader gave another answer on a second look.
 
     Returns
     -------
@@ -108,16 +101,13 @@ def route_conflicts(
         What was done.
     """
     disputes = _gather(store)
+    doubted = _changed_on_second_look(store)
     requests = store.adjudication_requests.all()
 
     candidates = {
         image_id: Candidate(image, _proposal(disputes, image, rules))
         for image_id in disputes.answers
-        if (
-            image := _disputed(
-                disputes, image_id, rules, changed=image_id in changed_on_second_look
-            )
-        )
+        if (image := _disputed(disputes, image_id, rules, changed=image_id in doubted))
     }
     routes = plan_routes(candidates, requests, size=rules.size)
 
@@ -209,6 +199,14 @@ def _gather(store: UnitOfWork, image_ids: Collection[str] | None = None) -> _Dis
     for reading in store.readings.counting(marked if image_ids is None else answers):
         readings.setdefault(reading.image_id, []).append(reading)
     return _Disputes(answers, readings, store.images.all(answers))
+
+
+def _changed_on_second_look(store: UnitOfWork) -> set[str]:
+    return {
+        pair.first.image_id
+        for pair in store.second_looks.done()
+        if changes(pair.first, pair.second).changed_answer
+    }
 
 
 def _shown(store: UnitOfWork, image_ids: Sequence[str]) -> dict[str, Sequence[PredictedBox]]:

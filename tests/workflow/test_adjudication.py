@@ -1,6 +1,6 @@
 """From a dispute to a verdict that stands: routed, decided, revised, reopened."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import permutations
 from typing import Any
 
@@ -12,6 +12,8 @@ from backend.domain.boxes import Box
 from backend.domain.consensus.clusters import Cluster, ClusterState, Consensus
 from backend.domain.findings import Finding
 from backend.domain.images import Split
+from backend.domain.readings import ReadBox, ReadingKind
+from backend.domain.worklists import EntryKind
 from backend.label_studio import regions
 from backend.label_studio.tasks import AnnotationState, TaskState
 from backend.store.adjudicators import Adjudicator
@@ -29,7 +31,7 @@ from backend.workflow.route_conflicts import (
     route_conflicts,
 )
 from backend.workflow.synchronise_adjudication import receive_adjudication
-from tests.store.samples import LATER, NOW, image, keep, mark, reading, register
+from tests.store.samples import LATER, NOW, entry, image, keep, mark, reading, register
 from tests.workflow.samples import at
 
 PLACE, SHIFTED, ELSEWHERE = (
@@ -58,9 +60,26 @@ class Bench:
     def clusters(self) -> dict[Finding, Cluster]:
         return {one.finding: one for one in self.consensus().clusters}
 
-    def route(self, **options: Any) -> RouteReport:  # noqa: ANN401 - as route_conflicts takes
+    def route(self) -> RouteReport:
         with self.store.transaction() as unit:
-            return route_conflicts(unit, self.rules, now=LATER, **options)
+            return route_conflicts(unit, self.rules, now=LATER)
+
+    def look_again(self, image_id: str, reader_id: str, *boxes: ReadBox) -> None:
+        """Let a reader answer a second look, with these boxes drawn."""
+        with self.store.transaction() as unit:
+            first = unit.readings.current(image_id, reader_id)
+            assert first is not None
+            again = replace(
+                entry(image_id, reader_id),
+                round=2,
+                kind=EntryKind.SECOND_LOOK,
+                reading_id=first.reading.id,
+            )
+            second = replace(
+                first.reading, round=2, kind=ReadingKind.SECOND_LOOK, boxes=boxes, id=None
+            )
+            unit.worklists.add([again], now=LATER)
+            unit.readings.add([second], Receipt(LATER))
 
     def requests(self) -> list[Request]:
         with self.store.snapshot() as unit:
@@ -172,9 +191,21 @@ class TestRouteConflicts:
         assert sent.is_test
 
     def test_takes_a_changed_second_look_for_a_reason(self, bench: Bench) -> None:
-        report = bench.route(changed_on_second_look={"b"})
+        bench.look_again("b", "R1", mark(PLACE, Finding.PNEUMOTHORAX))
+
+        report = bench.route()
 
         assert {one.image_id for one in report.sent} == {"a", "b"}
+        assert bench.route().sent == (), "asked once is enough"
+
+    def test_takes_an_unchanged_second_look_for_none(self, bench: Bench) -> None:
+        with bench.store.snapshot() as unit:
+            first = unit.readings.current("b", "R1")
+        assert first is not None
+        kept = [replace(box, id=None, own_box_id=box.id) for box in first.reading.boxes]
+        bench.look_again("b", "R1", *kept)
+
+        assert {one.image_id for one in bench.route().sent} == {"a"}
 
     def test_withdraws_what_further_readings_settled(self, bench: Bench) -> None:
         bench.route()

@@ -12,6 +12,7 @@ from backend.label_studio.adjudication_form import (
     NOTHING_MISSING,
     REASON_TAG,
 )
+from backend.label_studio.reading_form import form_keys
 from backend.label_studio.regions import FINDING_TAG, STUDY_TAG
 from tests.store.adjudication_samples import request
 from tests.store.samples import HERE, THERE
@@ -34,10 +35,14 @@ class TestForm:
 
         assert sorted(labels) == sorted(finding.title for finding in Finding)
 
-    def test_has_colours_that_differ(self) -> None:
-        colours = [one.get("background") for one in options(FINDING_TAG)]
+    def test_has_the_order_keys_and_colours_of_the_reading_form(self) -> None:
+        shown = [
+            (one.get("value"), one.get("hotkey"), one.get("background"))
+            for one in options(FINDING_TAG)
+        ]
 
-        assert len(set(colours)) == len(colours) == len(Finding)
+        known = [(key.title, key.hotkey, key.colour) for key in form_keys().findings]
+        assert shown == known
 
     def test_has_no_key_twice_and_none_of_label_studio(self) -> None:
         keys = [
