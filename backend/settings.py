@@ -92,6 +92,7 @@ class Settings(BaseSettings):
     train_epochs: int = Field(default=60, ge=1)
     train_batch_size: int = Field(default=16, ge=1)
     device: str = Field(default="auto", description='"auto", "cpu" or a CUDA index')
+    runtime: Literal["auto", "torch", "onnxruntime", "openvino", "openvino-bf16"] = "auto"
     sync_every_seconds: int = Field(default=300, ge=5, description="reconciling sync")
     nightly_schedule: str = Field(default="0 2 * * *", description="cron, local time")
 

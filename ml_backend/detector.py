@@ -1,8 +1,8 @@
 """What a detector is, and what it returns."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 from backend.domain.boxes import Box, Boxes
 from backend.domain.findings import Finding
 from backend.domain.predictions import PredictedBox
-
-Radiograph: TypeAlias = NDArray[np.uint8]
-"""Grey pixels of one image, shape (height, width)."""
+from ml_backend.letterbox import Letterbox, Radiograph
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,11 +25,18 @@ class Detections:
         Class id of the finding of every box.
     scores : ndarray of shape (n,)
         Confidence of every box in [0, 1], 1 sure.
+    spreads : ndarray of shape (n,), [px]
+        How far an edge of every box may be off: its standard deviation, mean over the four
+        edges. Not a number where the detector cannot tell; empty for one that never can.
+    features : ndarray of shape (f,)
+        What the image looks like to the detector; empty for one that cannot say.
     """
 
     boxes: Boxes
     findings: NDArray[np.int64]
     scores: NDArray[np.float64]
+    spreads: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    features: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
 
     @classmethod
     def none(cls) -> "Detections":
@@ -56,20 +61,71 @@ class Detector(Protocol):
         """Name of the model version whose weights it runs."""
         ...
 
-    def detect(self, images: Sequence[Radiograph]) -> list[Detections]:
-        """Mark the findings of every image.
+    @property
+    def runtime(self) -> str:
+        """What the detector runs on, for people."""
+        ...
+
+    @property
+    def batch_size(self) -> int:
+        """How many frames are worth looking at together."""
+        ...
+
+    @property
+    def workers(self) -> int:
+        """How many threads keep the device busy."""
+        ...
+
+    def frame(self, image: Radiograph, size_px: tuple[int, int] | None = None) -> Letterbox:
+        """Return an image as the detector sees it; the part of the work that needs no network.
 
         Parameters
         ----------
-        images : sequence of ndarray of shape (height, width)
-            Grey images of any size.
+        image : ndarray of shape (height, width)
+            Grey image of any size.
+        size_px : (int, int) or None, [px]
+            Height and width of the image whose pixels boxes are to be in, when `image` is a
+            smaller copy of it.
+
+        Returns
+        -------
+        Letterbox
+            The frame.
+        """
+        ...
+
+    def detect_in(self, frames: Sequence[Letterbox]) -> list[Detections]:
+        """Mark the findings in frames.
+
+        Parameters
+        ----------
+        frames : sequence of Letterbox
+            From `frame`; of any shapes.
 
         Returns
         -------
         list of Detections
-            One per image, in order; never fewer.
+            One per frame, in order; never fewer.
         """
         ...
+
+
+def detect(detector: Detector, images: Sequence[Radiograph]) -> list[Detections]:
+    """Mark the findings of every image.
+
+    Parameters
+    ----------
+    detector : Detector
+        Who marks.
+    images : sequence of ndarray of shape (height, width)
+        Grey images of any size.
+
+    Returns
+    -------
+    list of Detections
+        One per image, in order; never fewer.
+    """
+    return detector.detect_in([detector.frame(image) for image in images])
 
 
 def as_predicted_boxes(detections: Detections) -> tuple[PredictedBox, ...]:

@@ -41,7 +41,7 @@ def load_yolo(
     Parameters
     ----------
     settings : Settings
-        On which device.
+        On which device, with which runtime.
     weights : Path
         The file.
     model_version : str
@@ -57,6 +57,11 @@ def load_yolo(
     # Imported here, because torch takes seconds and the scripted detector needs none of it.
     from ml_backend.yolo_detector import YoloDetector  # noqa: PLC0415
 
-    if min_score is None:
-        return YoloDetector(weights, model_version, device=settings.device)
-    return YoloDetector(weights, model_version, device=settings.device, min_score=min_score)
+    return YoloDetector(
+        weights,
+        model_version,
+        device=settings.device,
+        runtime=settings.runtime,
+        exports_dir=settings.weights_dir / "exports",
+        **({} if min_score is None else {"min_score": min_score}),
+    )

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from backend.domain.predictions import SHOWN_FROM_SCORE
-from ml_backend.detector import Detector, Radiograph, as_predicted_boxes
+from ml_backend.detector import Detector, as_predicted_boxes, detect
 from ml_backend.image_source import ImageSource, ImageSourceError
+from ml_backend.letterbox import Radiograph
 from ml_backend.metrics import Metrics
 from ml_backend.protocol import NOTHING_TO_STORE, Answer, prediction, wanted
 
@@ -105,7 +106,7 @@ class PreAnnotator:
 
 def _answers(images: Sequence[Radiograph], detector: Detector) -> list[Answer]:
     answers = []
-    for image, detections in zip(images, detector.detect(images), strict=True):
+    for image, detections in zip(images, detect(detector, images), strict=True):
         boxes = as_predicted_boxes(detections)
         shown = [box for box in boxes if box.score >= SHOWN_FROM_SCORE]
         height_px, width_px = image.shape

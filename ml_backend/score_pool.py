@@ -11,8 +11,9 @@ from backend.domain.skipped import Skipped
 from backend.formats.radiographs import UnreadableImageError
 from backend.store.unit_of_work import Store
 from backend.workflow.record_predictions import record_predictions, unscored
-from ml_backend.detector import Detector, Radiograph, as_predicted_boxes
+from ml_backend.detector import Detector, as_predicted_boxes, detect
 from ml_backend.image_source import read_registered
+from ml_backend.letterbox import Radiograph
 
 _AT_A_TIME = 16
 _DECODERS = 4
@@ -73,7 +74,7 @@ def score_pool(
     on_start(len(images))
     for batch, pixels in _decoded(images):
         readable = _readable(batch, pixels, report)
-        found = detector.detect([radiograph for _, radiograph in readable])
+        found = detect(detector, [radiograph for _, radiograph in readable])
         predictions = [
             Prediction(image.id, detector.model_version, as_predicted_boxes(detections))
             for (image, _), detections in zip(readable, found, strict=True)

@@ -16,8 +16,9 @@ from backend.domain.findings import Finding
 from backend.formats.radiographs import encode_png, pixel_hash
 from backend.settings import Settings
 from ml_backend.app import create_app
-from ml_backend.detector import Detections, Radiograph
+from ml_backend.detector import Detections
 from ml_backend.front_door import USER_NAME, password
+from ml_backend.letterbox import Letterbox
 from ml_backend.live_model import LiveModel
 from ml_backend.scripted_detector import ScriptedDetector
 from tests.ml.conftest import ImageServer, radiograph, recorded
@@ -141,8 +142,8 @@ class TestPredict:
     ) -> None:
         class Broken(ScriptedDetector):
             @override
-            def detect(self, images: Sequence[Radiograph]) -> list[Detections]:
-                raise RuntimeError(f"CUDA error on {len(images)} images")
+            def detect_in(self, frames: Sequence[Letterbox]) -> list[Detections]:
+                raise RuntimeError(f"CUDA error on {len(frames)} images")
 
         live_model.swap(Broken())
 
@@ -198,10 +199,10 @@ class TestPredict:
 
         class Slow(ScriptedDetector):
             @override
-            def detect(self, images: Sequence[Radiograph]) -> list[Detections]:
+            def detect_in(self, frames: Sequence[Letterbox]) -> list[Detections]:
                 started.set()
                 assert may_end.wait(10)
-                return super().detect(images)
+                return super().detect_in(frames)
 
         live_model.swap(Slow())
         with ThreadPoolExecutor(1) as pool:
