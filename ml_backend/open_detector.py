@@ -8,6 +8,9 @@ from ml_backend.detector import Detector
 from ml_backend.live_model import verified_weights
 from ml_backend.scripted_detector import ScriptedDetector
 
+LOWEST_KEPT_SCORE = 0.05
+"""Boxes below this confidence are neither shown nor kept for the queue."""
+
 
 def open_detector(
     settings: Settings, model: ModelVersion, *, min_score: float | None = None
@@ -63,5 +66,5 @@ def load_yolo(
         device=settings.device,
         runtime=settings.runtime,
         exports_dir=settings.weights_dir / "exports",
-        **({} if min_score is None else {"min_score": min_score}),
+        min_score=LOWEST_KEPT_SCORE if min_score is None else min_score,
     )

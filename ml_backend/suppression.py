@@ -179,17 +179,36 @@ def _ranks(group: torch.Tensor) -> torch.Tensor:
 
 
 def _with_spread_of_duplicates(kept: Marks, candidates: Marks) -> Marks:
-    spreads = kept.spreads.clone()
-    for image in kept.images.unique().tolist():
-        own = (kept.images == image).nonzero()[:_SPREAD_CANDIDATES, 0]
-        near = candidates.take(candidates.images == image)
-        near = near.take(torch.argsort(near.logits, descending=True)[:_SPREAD_CANDIDATES])
-        is_duplicate = torchvision.ops.box_iou(kept.boxes[own], near.boxes) >= DUPLICATE_IOU
-        is_duplicate &= kept.findings[own, None] == near.findings
-        weight = is_duplicate * near.logits.sigmoid()
-        weight /= weight.sum(1, keepdim=True)
-        mean = weight @ near.boxes
-        variance = (weight @ near.boxes**2 - mean**2).clamp(min=0)
-        spread = variance.sqrt().mean(1)
-        spreads[own] = torch.where(is_duplicate.sum(1) > 1, spread, torch.nan)
-    return Marks(kept.images, kept.findings, kept.logits, kept.boxes, spreads)
+    if not len(kept.images):
+        return kept
+    near = candidates.take(torch.argsort(candidates.logits, descending=True))
+    rank = _ranks(near.images)
+    near, rank = near.take(rank < _SPREAD_CANDIDATES), rank[rank < _SPREAD_CANDIDATES]
+    table = (int(candidates.images.max()) + 1, int(rank.max()) + 1)
+    boxes = near.boxes.new_zeros((*table, 4))
+    findings = torch.full(table, -1, device=boxes.device)
+    scores = near.logits.new_zeros(table)
+    boxes[near.images, rank] = near.boxes
+    findings[near.images, rank] = near.findings
+    scores[near.images, rank] = near.logits.sigmoid()
+
+    boxes, findings, scores = boxes[kept.images], findings[kept.images], scores[kept.images]
+    is_duplicate = _overlap(kept.boxes[:, None], boxes) >= DUPLICATE_IOU
+    is_duplicate &= findings == kept.findings[:, None]
+    weight = (is_duplicate * scores)[:, None]
+    weight = weight / weight.sum(2, keepdim=True)
+    mean = weight @ boxes
+    variance = weight @ (boxes - mean) ** 2
+    spread = variance.sqrt().mean((1, 2))
+    spread = torch.where(is_duplicate.sum(1) > 1, spread, torch.nan)
+    return Marks(kept.images, kept.findings, kept.logits, kept.boxes, spread)
+
+
+def _overlap(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """Return the IoU of boxes, pair by pair."""
+    inner = torch.minimum(one[..., 2:], other[..., 2:]) - torch.maximum(
+        one[..., :2], other[..., :2]
+    )
+    shared = inner.clamp(min=0).prod(-1)
+    areas = (one[..., 2:] - one[..., :2]).prod(-1) + (other[..., 2:] - other[..., :2]).prod(-1)
+    return shared / (areas - shared)

@@ -8,16 +8,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from backend.domain.findings import Finding
 from ml_backend.detector import Detections
 from ml_backend.letterbox import Letterbox, Radiograph, letterbox
 from ml_backend.runtimes.choice import choose_runtime, open_runtime
-from ml_backend.runtimes.network import UnusableWeightsError, load_network
+from ml_backend.runtimes.network import UnusableWeightsError
 from ml_backend.runtimes.raw_output import RawOutput
 from ml_backend.runtimes.torch_runtime import choose_device
 from ml_backend.suppression import find_marks
+
+TITLES = tuple(finding.title for finding in Finding)
 
 
 class BrokenDetectorError(RuntimeError):
@@ -48,7 +49,7 @@ class YoloDetector:
         What the weights have to detect, by class id.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each by its name, each with a default
         self,
         weights_path: Path,
         model_version: str,
@@ -58,25 +59,24 @@ class YoloDetector:
         exports_dir: Path | None = None,
         image_size_px: int | None = None,
         min_score: float = 0.05,
-        titles: Sequence[str] = tuple(finding.title for finding in Finding),
+        titles: Sequence[str] = TITLES,
     ) -> None:
         chosen = choose_device(device)
-        network = load_network(weights_path, chosen)
-        if network.titles != tuple(titles):
+        self._runtime, facts = open_runtime(
+            choose_runtime(runtime, chosen),
+            weights_path,
+            device=chosen,
+            exports_dir=exports_dir or weights_path.parent / "exports",
+        )
+        if tuple(facts.titles) != tuple(titles):
             raise UnusableWeightsError(
-                f"{weights_path} detects {', '.join(network.titles[:4])}, ...; expected the "
+                f"{weights_path} detects {', '.join(facts.titles[:4])}, ...; expected the "
                 f"{len(titles)} findings in their order: {', '.join(titles)}"
             )
         self.model_version = model_version
         self.min_score = min_score
-        self.image_size_px = image_size_px or network.image_size_px
-        self._strides = network.strides
-        self._runtime = open_runtime(
-            choose_runtime(runtime, chosen),
-            network,
-            weights_path,
-            exports_dir or weights_path.parent / "exports",
-        )
+        self.image_size_px = image_size_px or facts.image_size_px
+        self._strides = facts.strides
 
     @property
     def runtime(self) -> str:

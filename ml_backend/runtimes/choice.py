@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 import torch
 
-from ml_backend.runtimes.network import RawNetwork
+from ml_backend.runtimes.network import NetworkFacts, load_network
 from ml_backend.runtimes.raw_output import Runtime
 from ml_backend.runtimes.torch_runtime import TorchRuntime
 
@@ -53,40 +53,42 @@ def choose_runtime(wanted: str, device: torch.device) -> RuntimeName:
 
 
 def open_runtime(
-    name: RuntimeName, network: RawNetwork, weights: Path, exports_dir: Path
-) -> Runtime:
+    name: RuntimeName, weights: Path, *, device: torch.device, exports_dir: Path
+) -> tuple[Runtime, NetworkFacts]:
     """Make a network ready to run.
 
     Parameters
     ----------
     name : str
         Which runtime.
-    network : RawNetwork
-        The network, on its device.
     weights : Path
-        The checkpoint that it was loaded from.
+        A checkpoint written by ultralytics.
+    device : torch.device
+        Where to run.
     exports_dir : Path
         Where exported networks are kept.
 
     Returns
     -------
-    Runtime
+    runtime : Runtime
         Ready to run.
+    facts : NetworkFacts
+        What has to be known to use what it says.
     """
-    if name == "torch":
-        is_gpu = next(network.parameters()).device.type == "cuda"
-        return TorchRuntime(network, is_half=is_gpu)
     # Imported here, because none of them is there on every machine.
+    if name == "torch":
+        network = load_network(weights, device)
+        return TorchRuntime(network, is_half=device.type == "cuda"), network.facts
     from ml_backend.runtimes.exported import exported  # noqa: PLC0415
 
-    path = exported(network, weights, exports_dir)
+    path, facts = exported(weights, exports_dir)
     if name == "onnxruntime":
         from ml_backend.runtimes.onnx_runtime import OnnxRuntime  # noqa: PLC0415
 
-        return OnnxRuntime(path, cores=_cores())
+        return OnnxRuntime(path, cores=_cores()), facts
     from ml_backend.runtimes.openvino_runtime import OpenVinoRuntime  # noqa: PLC0415
 
-    return OpenVinoRuntime(path, cores=_cores(), is_bfloat16=name == "openvino-bf16")
+    return OpenVinoRuntime(path, cores=_cores(), is_bfloat16=name == "openvino-bf16"), facts
 
 
 def _installed() -> list[RuntimeName]:

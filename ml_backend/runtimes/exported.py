@@ -1,14 +1,15 @@
 """The network as an ONNX file, which ONNX Runtime and OpenVINO read; made once per weights."""
 
 import hashlib
-import os
+import json
 import tempfile
 import warnings
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
 
-from ml_backend.runtimes.network import RawNetwork
+from ml_backend.runtimes.network import NetworkFacts, RawNetwork, load_network
 
 OUTPUTS = ("logits", "distances", "features")
 
@@ -16,36 +17,37 @@ _FORM = 1  # count up when the network's inputs or outputs change
 _OPERATORS = 17
 
 
-def exported(network: RawNetwork, weights: Path, folder: Path) -> Path:
-    """Return the network as an ONNX file, exported if it was not yet.
+def exported(weights: Path, folder: Path) -> tuple[Path, NetworkFacts]:
+    """Return a network as an ONNX file, exported if it was not yet.
 
     Parameters
     ----------
-    network : RawNetwork
-        The network, on the CPU.
     weights : Path
-        The checkpoint that it was loaded from; its hash names the export.
+        A checkpoint; its hash names the export.
     folder : Path
         Where exports are kept; made when missing.
 
     Returns
     -------
-    Path
+    path : Path
         The file; it appears whole or not at all. Number, height and width of frames are free.
+    facts : NetworkFacts
+        What has to be known of the network; so a network that was exported once is not loaded.
     """
     with weights.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     kept = folder / f"{sha256}-{_FORM}.onnx"
-    if not kept.exists():
+    facts = kept.with_suffix(".json")
+    if not facts.exists():
+        network = load_network(weights, torch.device("cpu"))
         folder.mkdir(parents=True, exist_ok=True)
-        descriptor, draft = tempfile.mkstemp(dir=folder, suffix=".partial")
-        os.close(descriptor)
-        try:
-            _export(network, Path(draft))
-            Path(draft).replace(kept)
-        finally:
-            Path(draft).unlink(missing_ok=True)
-    return kept
+        with tempfile.TemporaryDirectory(dir=folder) as draft:
+            path = Path(draft) / "network"
+            _export(network, path)
+            path.replace(kept)
+            path.write_text(json.dumps(asdict(network.facts)))
+            path.replace(facts)
+    return kept, NetworkFacts(**json.loads(facts.read_text()))
 
 
 def _export(network: RawNetwork, path: Path) -> None:

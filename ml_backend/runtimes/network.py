@@ -4,17 +4,39 @@ What goes in is what `letterbox` makes, bytes; scaling to [0, 1] is part of the 
 is one preprocessing, whatever runtime the network runs on.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
+from typing_extensions import override
 
 from ml_backend.ultralytics_settings import import_part
 
 
 class UnusableWeightsError(ValueError):
     """A weights file holds no detector that can be run."""
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkFacts:
+    """What has to be known of a network to use what it says.
+
+    Attributes
+    ----------
+    titles : sequence of str
+        What it detects, by class id.
+    strides : sequence of int, [px]
+        Distance of two places, per level of the head.
+    image_size_px : int, [px]
+        Length of an image's longer side in training.
+    """
+
+    titles: Sequence[str]
+    strides: Sequence[int]
+    image_size_px: int
 
 
 class RawNetwork(nn.Module):
@@ -31,10 +53,11 @@ class RawNetwork(nn.Module):
     def __init__(self, network: Any, image_size_px: int) -> None:  # noqa: ANN401 - no types
         super().__init__()
         self.layers = network.model
-        self.image_size_px = image_size_px
-        self.titles = tuple(network.names[key] for key in sorted(network.names))
-        self.strides = tuple(int(stride) for stride in self.head.stride)
-        self.bins = int(self.head.reg_max)
+        self.facts = NetworkFacts(
+            titles=[network.names[key] for key in sorted(network.names)],
+            strides=[int(stride) for stride in self.head.stride],
+            image_size_px=image_size_px,
+        )
         self._kept = set(network.save)
         _take_grey(self.layers[0].conv)
 
@@ -43,6 +66,7 @@ class RawNetwork(nn.Module):
         """The detection head."""
         return self.layers[-1]
 
+    @override
     def forward(self, grey: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Run the network.
 

@@ -1,7 +1,7 @@
 """The network on torch: in half precision on a GPU, in single precision on a CPU."""
 
 import os
-from threading import Lock
+from threading import Lock, local
 
 import torch
 
@@ -32,6 +32,7 @@ class TorchRuntime:
         self.batch_size = _GPU_BATCH if self._is_gpu else 1
         self.workers = 2 if self._is_gpu else 1
         self._one_at_a_time = Lock()  # on a CPU, two passes would fight for the same cores
+        self._thread = local()
         if not self._is_gpu:
             # With all cores, its spinning threads collapse as soon as anything else runs.
             torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
@@ -52,10 +53,17 @@ class TorchRuntime:
         grey = torch.from_numpy(frames)
         with torch.inference_mode():
             if self._is_gpu:
+                self._use_own_stream()
                 grey = grey.pin_memory().to(self._device, non_blocking=True)
                 return RawOutput(*self._network(grey))
             with self._one_at_a_time:
                 return RawOutput(*self._network(grey))
+
+    def _use_own_stream(self) -> None:
+        # So that one thread's suppression does not wait for another one's forward pass.
+        if not hasattr(self._thread, "stream"):
+            self._thread.stream = torch.cuda.Stream(self._device)
+        torch.cuda.set_stream(self._thread.stream)
 
 
 def choose_device(wanted: str) -> torch.device:

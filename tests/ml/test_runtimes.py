@@ -58,7 +58,7 @@ def answers(
         exports_dir=exports,
         image_size_px=IMAGE_SIZE_PX,
         min_score=0.005,
-        titles=load_network(weights, CPU).titles,
+        titles=load_network(weights, CPU).facts.titles,
     )
     return detect(detector, images)
 
@@ -130,5 +130,5 @@ class TestChooseRuntime:
         ("wanted", "device"), [("tensorrt", "cpu"), ("openvino", "cuda:0"), ("", "cpu")]
     )
     def test_says_what_can_be_had(self, wanted: str, device: str) -> None:
-        with pytest.raises(choice.UnavailableRuntimeError, match="expected .*torch"):
+        with pytest.raises(choice.UnavailableRuntimeError, match=r"expected .*torch"):
             choice.choose_runtime(wanted, torch.device(device))
