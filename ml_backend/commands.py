@@ -121,12 +121,13 @@ def serve_ml() -> None:
     from ml_backend.live_model import LiveModel  # noqa: PLC0415
 
     settings = Settings()
+    store = open_store(settings)
     live_model = LiveModel()
-    watch = ChampionWatch(settings, open_store(settings), live_model)
+    watch = ChampionWatch(settings, store, live_model)
     watch.start()
     try:
         uvicorn.run(
-            create_app(settings, live_model),
+            create_app(settings, live_model, store=store),
             host=settings.ml_backend_host,
             port=settings.ml_backend_port,
             log_level=settings.log_level.lower(),

@@ -17,6 +17,9 @@ FRAMES_AHEAD = 128
 """So many frames wait for the device at most; whoever decodes more has to wait."""
 
 
+_FETCHERS = 32
+
+
 class Observer(Protocol):
     """Is told what the queue does."""
 
@@ -67,6 +70,7 @@ class InferenceQueue:
     def __init__(self, observer: Observer | None = None, *, decoders: int | None = None) -> None:
         self._observer = observer or _Nobody()
         self._decoders = ThreadPoolExecutor(decoders or os.cpu_count() or 1, "decoder")
+        self._fetchers = ThreadPoolExecutor(_FETCHERS, "fetcher")
         self._waiting: deque[_Wish] = deque()
         lock = Lock()
         self._has_work, self._has_room = Condition(lock), Condition(lock)
@@ -76,10 +80,19 @@ class InferenceQueue:
     def __enter__(self) -> Self:
         return self
 
+    def __len__(self) -> int:
+        return len(self._waiting)
+
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def look(self, load: Callable[[], SmallCopy], detector: Detector) -> "Future[Detections]":
+    def look(
+        self,
+        load: Callable[[], SmallCopy],
+        detector: Detector,
+        *,
+        may_wait_for_servers: bool = False,
+    ) -> "Future[Detections]":
         """Ask a detector about an image.
 
         Parameters
@@ -89,6 +102,9 @@ class InferenceQueue:
             raises.
         detector : Detector
             Whom to ask.
+        may_wait_for_servers : bool
+            Whether `load` asks another machine, which may be slow: it then keeps nobody waiting
+            whose image is here.
 
         Returns
         -------
@@ -97,13 +113,15 @@ class InferenceQueue:
         """
         self._employ(detector.workers)
         answer: Future[Detections] = Future()
-        decoding = self._decoders.submit(self._decode, load, detector, answer)
+        pool = self._fetchers if may_wait_for_servers else self._decoders
+        decoding = pool.submit(self._decode, load, detector, answer)
         decoding.add_done_callback(lambda done: _refuse(answer) if done.cancelled() else None)
         return answer
 
     def close(self) -> None:
         """Finish what waits for the device and end all threads; what is not decoded is refused."""
-        self._decoders.shutdown(cancel_futures=True)
+        for pool in (self._fetchers, self._decoders):
+            pool.shutdown(cancel_futures=True)
         with self._has_work:
             self._is_closed = True
             self._has_work.notify_all()

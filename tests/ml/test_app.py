@@ -134,7 +134,11 @@ class TestPredict:
         live_model.swap(None)
 
         assert ask(client, task(link), task(link)) == [[], []]
-        assert client.get("/health").json() == {"status": "UP", "model_version": "none"}
+        assert client.get("/health").json() == {
+            "status": "UP",
+            "model_version": "none",
+            "runtime": "none",
+        }
         assert client.post("/setup", json={}).json() == {"model_version": "none"}
 
     def test_stores_nothing_when_the_detector_fails(
@@ -274,7 +278,11 @@ class TestFrontDoor:
         assert answer.headers["WWW-Authenticate"].startswith("Basic")
 
     def test_lets_everybody_ask_for_its_health(self, stranger: TestClient) -> None:
-        assert stranger.get("/health").json() == {"status": "UP", "model_version": "m1"}
+        assert stranger.get("/health").json() == {
+            "status": "UP",
+            "model_version": "m1",
+            "runtime": "a script",
+        }
 
 
 class TestSmallQuestions:
@@ -294,7 +302,7 @@ class TestSmallQuestions:
         assert 'overread_ml_requests_total{path="other",status="404"} 1.0' in text
         assert 'overread_ml_failed_tasks_total{cause="unreachable"} 1.0' in text
         assert 'overread_ml_failed_tasks_total{cause="forbidden-address"} 1.0' in text
-        assert 'overread_ml_model_info{model_version="m1"} 1.0' in text
+        assert 'overread_ml_model_info{model_version="m1",runtime="a script"} 1.0' in text
         assert 'overread_ml_request_seconds_count{path="/predict"} 1.0' in text
 
 
