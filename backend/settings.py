@@ -91,6 +91,9 @@ class Settings(BaseSettings):
     train_image_size_px: int = Field(default=640, ge=32, multiple_of=32)
     train_epochs: int = Field(default=60, ge=1)
     train_batch_size: int = Field(default=16, ge=1)
+    false_marks_per_image: float = Field(
+        default=1.0, gt=0, description="false boxes per image that readers may be shown"
+    )
     device: str = Field(default="auto", description='"auto", "cpu" or a CUDA index')
     runtime: Literal["auto", "torch", "onnxruntime", "openvino", "openvino-bf16"] = "auto"
     waiting_images: int = Field(

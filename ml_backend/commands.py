@@ -10,6 +10,7 @@ from backend.opened import open_store
 from backend.settings import Settings
 from backend.terminal import Steps, console, now, print_json, print_skipped
 from backend.workflow.nightly import nightly as work_through_the_night
+from ml_backend.image_cache import ImageCache
 from ml_backend.open_detector import open_detector
 from ml_backend.schedule import wait_for_the_night
 from ml_backend.score_pool import ScoreReport, score_pool
@@ -36,6 +37,7 @@ def score(*, as_json: AsJson = False) -> None:
             store,
             open_detector(settings, champion),
             clock=now,
+            cache=ImageCache(settings.image_cache_dir),
             on_start=lambda total: steps.step(f"scoring with {champion.name}", total),
             on_images=steps.advance_by,
         )

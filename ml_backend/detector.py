@@ -1,6 +1,6 @@
 """What a detector is, and what it returns."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from backend.domain.boxes import Box, Boxes
 from backend.domain.findings import Finding
-from backend.domain.predictions import PredictedBox
+from backend.domain.predictions import PredictedBox, Prediction
 from ml_backend.letterbox import Letterbox, Radiograph
 
 
@@ -30,6 +30,8 @@ class Detections:
         edges. Not a number where the detector cannot tell; empty for one that never can.
     features : ndarray of shape (f,)
         What the image looks like to the detector; empty for one that cannot say.
+    raw_scores : ndarray of shape (n,)
+        What the network said, before calibration; empty for a detector without one.
     """
 
     boxes: Boxes
@@ -37,6 +39,7 @@ class Detections:
     scores: NDArray[np.float64]
     spreads: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
     features: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
+    raw_scores: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
 
     @classmethod
     def none(cls) -> "Detections":
@@ -59,6 +62,11 @@ class Detector(Protocol):
     @property
     def model_version(self) -> str:
         """Name of the model version whose weights it runs."""
+        ...
+
+    @property
+    def thresholds(self) -> Mapping[Finding, float]:
+        """Confidence from which a reader sees boxes of a finding, where it has one of its own."""
         ...
 
     @property
@@ -147,8 +155,52 @@ def as_predicted_boxes(detections: Detections) -> tuple[PredictedBox, ...]:
     ()
     """
     return tuple(
-        PredictedBox(Finding(int(finding)), Box(*(float(edge) for edge in box)), float(score))
-        for box, finding, score in zip(
-            detections.boxes, detections.findings, detections.scores, strict=True
+        PredictedBox(
+            Finding(finding),
+            Box(*box),
+            score,
+            raw_score=detections.raw_scores[number].item() if len(detections.raw_scores) else None,
+            spread_px=_known(detections.spreads, number),
+        )
+        for number, (box, finding, score) in enumerate(
+            zip(
+                detections.boxes.tolist(),
+                detections.findings.tolist(),
+                detections.scores.tolist(),
+                strict=True,
+            )
         )
     )
+
+
+def as_prediction(detections: Detections, image_id: str, detector: Detector) -> Prediction:
+    """Return what a detector marked on an image, to be kept.
+
+    Parameters
+    ----------
+    detections : Detections
+        What it marked.
+    image_id : str
+        On which image.
+    detector : Detector
+        Who.
+
+    Returns
+    -------
+    Prediction
+        Its features with 16 bits per number.
+    """
+    features = detections.features.astype("<f2").tobytes() or None
+    return Prediction(
+        image_id,
+        detector.model_version,
+        as_predicted_boxes(detections),
+        detector.thresholds,
+        features,
+    )
+
+
+def _known(numbers: NDArray[np.float64], row: int) -> float | None:
+    if not len(numbers) or np.isnan(numbers[row]):
+        return None
+    return float(numbers[row])

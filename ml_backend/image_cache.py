@@ -85,7 +85,7 @@ class ImageCache:
             return None
         if len(data) < _HEAD.size:
             return None
-        mark, height, width, height_px, width_px = _HEAD.unpack_from(data)
+        mark, height, width, height_px, width_px = _HEAD.unpack(data[: _HEAD.size].tobytes())
         if mark != _MARK or len(data) != _HEAD.size + height * width:
             return None
         return SmallCopy(data[_HEAD.size :].reshape(height, width), (height_px, width_px))

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from backend.domain.models import ModelVersion
+from backend.domain.score_calibration import Scoring
 from backend.settings import Settings
 from ml_backend.detector import Detector
 from ml_backend.live_model import verified_weights
@@ -33,11 +34,22 @@ def open_detector(
     """
     if settings.detector == "scripted":
         return ScriptedDetector(model_version=model.name)
-    return load_yolo(settings, verified_weights(model), model.name, min_score=min_score)
+    return load_yolo(
+        settings,
+        verified_weights(model),
+        model.name,
+        min_score=min_score,
+        scoring=model.scoring,
+    )
 
 
 def load_yolo(
-    settings: Settings, weights: Path, model_version: str, *, min_score: float | None = None
+    settings: Settings,
+    weights: Path,
+    model_version: str,
+    *,
+    min_score: float | None = None,
+    scoring: Scoring | None = None,
 ) -> Detector:
     """Load a detector from weights that were verified, or were just trained.
 
@@ -51,6 +63,8 @@ def load_yolo(
         Its name.
     min_score : float or None
         Lowest confidence to report, in [0, 1]; the detector's own when None.
+    scoring : Scoring or None
+        How its scores become probabilities; they stay as they are when None.
 
     Returns
     -------
@@ -67,4 +81,5 @@ def load_yolo(
         runtime=settings.runtime,
         exports_dir=settings.weights_dir / "exports",
         min_score=LOWEST_KEPT_SCORE if min_score is None else min_score,
+        scoring=scoring,
     )

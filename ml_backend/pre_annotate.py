@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from backend.domain.predictions import SHOWN_FROM_SCORE
+from backend.domain.predictions import shown_boxes
 from ml_backend.detector import Detections, Detector, as_predicted_boxes
 from ml_backend.image_cache import SmallCopy
 from ml_backend.image_source import ImageSourceError
@@ -140,5 +140,5 @@ class PreAnnotator:
 
 def _answer(found: Detections, size_px: tuple[int, int], detector: Detector) -> Answer:
     height_px, width_px = size_px
-    shown = [box for box in as_predicted_boxes(found) if box.score >= SHOWN_FROM_SCORE]
+    shown = shown_boxes(as_predicted_boxes(found), detector.thresholds)
     return prediction(shown, width_px, height_px, detector.model_version)

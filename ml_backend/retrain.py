@@ -12,6 +12,7 @@ from backend.domain.dataset import DatasetVersion
 from backend.domain.images import Split
 from backend.domain.metrics.average_precision import DetectionQuality
 from backend.domain.models import ModelState, ModelVersion
+from backend.domain.score_calibration import Scoring
 from backend.domain.skipped import Skipped
 from backend.domain.training_set import NothingToLearnError, TrainingList, draw_training_list
 from backend.settings import Settings
@@ -20,6 +21,7 @@ from backend.workflow.cut_training_set import cut_training_set
 from backend.workflow.job_lease import hold_lease
 from backend.workflow.promote_model import promote_model
 from ml_backend.open_detector import load_yolo, open_detector
+from ml_backend.training.calibrate import learn_scoring, measure_scoring
 from ml_backend.training.dataset_folder import write_dataset_folder
 from ml_backend.training.evaluate import LOWEST_SCORE, evaluate
 from ml_backend.training.fit import Recipe, fit
@@ -92,6 +94,17 @@ class RetrainReport:
 
 
 @dataclass(frozen=True, slots=True)
+class _Trained:
+    """A challenger before the gate."""
+
+    weights: StoredWeights
+    scoring: Scoring
+    quality: DetectionQuality
+    calibration: dict[str, object]
+    skipped: tuple[Skipped, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Retrain:
     """One attempt to train a challenger on the newest consensus.
 
@@ -138,8 +151,10 @@ class Retrain:
                 return _nothing(version, str(error))
             with self._recorded(version) as note:
                 weights, skipped = self._fit(version, training_list)
-                quality, champion_quality = self._evaluate(version, weights)
-                report = self._gate(version, weights, quality, champion_quality, skipped)
+                scoring = self._learn_scoring(version, weights)
+                quality, champion_quality, calibration = self._evaluate(version, weights, scoring)
+                trained = _Trained(weights, scoring, quality, calibration, skipped)
+                report = self._gate(version, trained, champion_quality)
                 note(report)
         return report
 
@@ -219,43 +234,52 @@ class Retrain:
         )
         return store_weights(best, self.settings.weights_dir), folder.skipped
 
+    def _learn_scoring(self, version: DatasetVersion, weights: StoredWeights) -> Scoring:
+        validation = version.in_split(Split.VALIDATION)
+        self.progress.step("learning what the scores mean", len(validation))
+        detector = load_yolo(self.settings, weights.path, "challenger", min_score=LOWEST_SCORE)
+        _, marked = evaluate(detector, validation, lambda done, _: self.progress.advance(done))
+        return learn_scoring(
+            validation, marked, false_marks_per_image=self.settings.false_marks_per_image
+        )
+
     def _evaluate(
-        self, version: DatasetVersion, weights: StoredWeights
-    ) -> tuple[DetectionQuality, DetectionQuality | None]:
+        self, version: DatasetVersion, weights: StoredWeights, scoring: Scoring
+    ) -> tuple[DetectionQuality, DetectionQuality | None, dict[str, object]]:
         test = version.in_split(Split.TEST)
         with self.store.snapshot() as unit:
             champion = unit.models.champion()
         self.progress.step("evaluating the challenger", len(test))
         challenger = load_yolo(self.settings, weights.path, "challenger", min_score=LOWEST_SCORE)
-        quality, _ = evaluate(challenger, test, lambda done, _: self.progress.advance(done))
+        quality, marked = evaluate(challenger, test, lambda done, _: self.progress.advance(done))
+        calibration = measure_scoring(scoring, test, marked)
         if champion is None:
-            return quality, None
+            return quality, None, calibration
         self.progress.step(f"evaluating champion {champion.name}", len(test))
         detector = open_detector(self.settings, champion, min_score=LOWEST_SCORE)
         before, _ = evaluate(detector, test, lambda done, _: self.progress.advance(done))
-        return quality, before
+        return quality, before, calibration
 
     def _gate(
         self,
         version: DatasetVersion,
-        weights: StoredWeights,
-        quality: DetectionQuality,
+        trained: _Trained,
         champion_quality: DetectionQuality | None,
-        skipped: tuple[Skipped, ...],
     ) -> RetrainReport:
         now = self.clock()
         with self.store.transaction() as unit:
             challenger = ModelVersion(
                 name=unit.models.next_name(),
                 state=ModelState.CHALLENGER,
-                weights_uri=str(weights.path.absolute()),
-                weights_sha256=weights.sha256,
+                weights_uri=str(trained.weights.path.absolute()),
+                weights_sha256=trained.weights.sha256,
                 created_at=now,
                 dataset_version=version.name,
-                map40=quality.map,
-                report=_measured(quality, self._recipe(), self.settings.base_weights),
+                map40=trained.quality.map,
+                report=_measured(trained, self._recipe(), self.settings.base_weights),
+                scoring=trained.scoring,
             )
-            decision = promote_model(unit, challenger, quality, champion_quality, now=now)
+            decision = promote_model(unit, challenger, trained.quality, champion_quality, now=now)
         return RetrainReport(
             version.name,
             challenger.name,
@@ -263,7 +287,7 @@ class Retrain:
             reason=decision.reason,
             map40=decision.challenger_map,
             champion_map40=decision.champion_map,
-            skipped=skipped,
+            skipped=trained.skipped,
         )
 
 
@@ -271,7 +295,8 @@ def _nothing(version: DatasetVersion, reason: str) -> RetrainReport:
     return RetrainReport(version.name, None, promoted=False, reason=reason)
 
 
-def _measured(quality: DetectionQuality, recipe: Recipe, base_weights: str) -> dict[str, object]:
+def _measured(trained: _Trained, recipe: Recipe, base_weights: str) -> dict[str, object]:
+    quality = trained.quality
     return {
         "average_precision": {
             finding.title: value for finding, value in sorted(quality.by_finding.items())
@@ -280,6 +305,7 @@ def _measured(quality: DetectionQuality, recipe: Recipe, base_weights: str) -> d
             finding.title: number for finding, number in sorted(quality.positives.items())
         },
         "test_images": quality.images,
+        "calibration": trained.calibration,
         "base_weights": base_weights,
         "recipe": asdict(recipe),
     }

@@ -36,6 +36,7 @@ class ScriptedDetector:
         self._script = dict(script)
         self.model_version = model_version
         self.runtime = "a script"
+        self.thresholds: Mapping[Finding, float] = {}
         self.batch_size = 8
         self.workers = 1
 

@@ -4,12 +4,13 @@ ultralytics' `predict` is not used: when its suppression runs out of time it ret
 the images that are left, and an overloaded machine then looks confidently empty.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from backend.domain.findings import Finding
+from backend.domain.score_calibration import Scoring
 from ml_backend.detector import Detections
 from ml_backend.letterbox import Letterbox, Radiograph, letterbox
 from ml_backend.runtimes.choice import choose_runtime, open_runtime
@@ -45,6 +46,8 @@ class YoloDetector:
         trained at when None.
     min_score : float
         Boxes below this confidence are left out.
+    scoring : Scoring or None
+        How its scores become probabilities; they stay as they are when None.
     titles : sequence of str
         What the weights have to detect, by class id.
     """
@@ -59,6 +62,7 @@ class YoloDetector:
         exports_dir: Path | None = None,
         image_size_px: int | None = None,
         min_score: float = 0.05,
+        scoring: Scoring | None = None,
         titles: Sequence[str] = TITLES,
     ) -> None:
         chosen = choose_device(device)
@@ -75,6 +79,8 @@ class YoloDetector:
             )
         self.model_version = model_version
         self.min_score = min_score
+        self.thresholds: Mapping[Finding, float] = scoring.thresholds if scoring else {}
+        self._scoring = scoring
         self.image_size_px = image_size_px or facts.image_size_px
         self._strides = facts.strides
 
@@ -151,18 +157,21 @@ class YoloDetector:
                 "roll back with `overread models rollback` and train again"
             )
         findings = marks.findings.cpu().numpy()
-        scores, spreads = marks.logits.sigmoid().cpu().numpy(), marks.spreads.cpu().numpy()
+        raw_scores, spreads = marks.logits.sigmoid().cpu().numpy(), marks.spreads.cpu().numpy()
+        scores = self._scoring.calibrate(findings, raw_scores) if self._scoring else raw_scores
         ends = np.searchsorted(marks.images.cpu().numpy(), np.arange(len(frames) + 1))
         for number, frame in enumerate(frames):
             own = slice(ends[number], ends[number + 1])
             corners = frame.to_image(boxes[own])
             on_image = (corners[:, 2:] - corners[:, :2] >= 1).all(axis=1)  # not only in the border
+            by_score = np.argsort(-scores[own][on_image], kind="stable")
             yield Detections(
-                corners[on_image],
-                findings[own][on_image],
-                scores[own][on_image],
-                spreads[own][on_image] / frame.scale,
+                corners[on_image][by_score],
+                findings[own][on_image][by_score],
+                scores[own][on_image][by_score],
+                spreads[own][on_image][by_score] / frame.scale,
                 features[number],
+                raw_scores[own][on_image][by_score],
             )
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from backend.domain.models import ModelState, ModelVersion
+from backend.domain.score_calibration import Scoring
 from backend.store.tables import ModelVersionRow, TrainingRunRow
 
 
@@ -86,6 +87,7 @@ class Models:
                 dataset_version=model.dataset_version,
                 map40=model.map40,
                 report=dict(model.report),
+                scoring=None if model.scoring is None else model.scoring.as_json(),
                 created_at=model.created_at,
                 promoted_at=model.promoted_at,
             )
@@ -295,4 +297,5 @@ def _model(row: ModelVersionRow) -> ModelVersion:
         map40=row.map40,
         report=dict(row.report),
         promoted_at=row.promoted_at,
+        scoring=None if row.scoring is None else Scoring.from_json(row.scoring),
     )

@@ -62,7 +62,7 @@ class TorchRuntime:
     def _use_own_stream(self) -> None:
         # So that one thread's suppression does not wait for another one's forward pass.
         if not hasattr(self._thread, "stream"):
-            self._thread.stream = torch.cuda.Stream(self._device)
+            self._thread.stream = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
         torch.cuda.set_stream(self._thread.stream)
 
 

@@ -16,6 +16,7 @@ from backend.store.tables.models import (
     ModelVersionRow,
     PredictedBoxRow,
     PredictionRow,
+    ScoringFailureRow,
     TrainingRunRow,
 )
 from backend.store.tables.people import AccountRow, ReaderRow, ReadingProjectRow
@@ -43,6 +44,7 @@ __all__ = [
     "ReadingProjectRow",
     "ReadingRow",
     "ReleaseRow",
+    "ScoringFailureRow",
     "SupporterRow",
     "Table",
     "TrainingRunRow",
