@@ -34,6 +34,9 @@ containers: .venv/installed  ## Check the container files with dclint as well
 
 bench: .venv/installed  ## Benchmarks
 	$(RUN)/python -m benchmarks.average_precision
+	$(RUN)/python -m benchmarks.runtimes
+	$(RUN)/python -m benchmarks.serving
+	$(RUN)/python -m benchmarks.score_pool
 
 clean:  ## Remove what make installed
 	rm -rf .venv .venv-label-studio

@@ -43,7 +43,6 @@ def main() -> None:
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--weights", type=Path, default=_WEIGHTS, help="a checkpoint to serve")
     parser.add_argument("--size", type=int, default=0, help="longer side in pixels")
-    parser.add_argument("--example", type=Path, help="checkout of Label Studio's YOLO example")
     chosen = parser.parse_args()
     seconds = 5.0 if chosen.quick else 20.0
     if chosen.device == "cuda":
@@ -53,9 +52,7 @@ def main() -> None:
         # Imported here, because a machine that only lends its GPU has no web server.
         from benchmarks.serving_http import on_cpu  # noqa: PLC0415
 
-        figures = on_cpu(
-            chosen.weights, size_px=chosen.size or 640, quick=chosen.quick, example=chosen.example
-        )
+        figures = on_cpu(chosen.weights, size_px=chosen.size or 640, quick=chosen.quick)
         machine = platform.processor() or platform.machine()
     conditions = {
         "device": chosen.device,

@@ -80,7 +80,7 @@ class ImageCache:
             None when it is not there, or is damaged.
         """
         try:
-            data = np.fromfile(self._path(key), dtype=np.uint8)
+            data = np.fromfile(self.path(key), dtype=np.uint8)
         except OSError:
             return None
         if len(data) < _HEAD.size:
@@ -100,12 +100,24 @@ class ImageCache:
         copy : SmallCopy
             The copy.
         """
-        path = self._path(key)
+        path = self.path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
             file.write(_HEAD.pack(_MARK, *copy.pixels.shape, *copy.size_px))
             file.write(np.ascontiguousarray(copy.pixels).data)
         Path(file.name).replace(path)
 
-    def _path(self, key: str) -> Path:
+    def path(self, key: str) -> Path:
+        """Return where a copy is kept.
+
+        Parameters
+        ----------
+        key : str
+            Hash of the radiograph's pixels.
+
+        Returns
+        -------
+        Path
+            Of the file, which may not be there.
+        """
         return self._folder / key[:2] / f"{key}.grey"

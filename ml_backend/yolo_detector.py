@@ -15,7 +15,7 @@ from ml_backend.detector import Detections
 from ml_backend.letterbox import Letterbox, Radiograph, letterbox
 from ml_backend.runtimes.choice import choose_runtime, open_runtime
 from ml_backend.runtimes.network import UnusableWeightsError
-from ml_backend.runtimes.raw_output import RawOutput
+from ml_backend.runtimes.raw_output import RawOutput, Runtime
 from ml_backend.runtimes.torch_runtime import choose_device
 from ml_backend.suppression import find_marks
 
@@ -88,6 +88,11 @@ class YoloDetector:
     def runtime(self) -> str:
         """What the detector runs on, for people."""
         return self._runtime.name
+
+    @property
+    def bare(self) -> Runtime:
+        """The network alone, to measure what the rest costs."""
+        return self._runtime
 
     @property
     def batch_size(self) -> int:
