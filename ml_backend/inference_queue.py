@@ -13,8 +13,8 @@ from ml_backend.detector import Detections, Detector
 from ml_backend.image_cache import SmallCopy
 from ml_backend.letterbox import Letterbox
 
-FRAMES_AHEAD = 128
-"""So many frames wait for the device at most; whoever decodes more has to wait."""
+_FEWEST_FRAMES_AHEAD = 16
+_BATCHES_AHEAD = 4
 
 
 _FETCHERS = 32
@@ -145,7 +145,7 @@ class InferenceQueue:
             answer.set_exception(problem)
             return
         with self._has_room:
-            self._has_room.wait_for(lambda: len(self._waiting) < FRAMES_AHEAD)
+            self._has_room.wait_for(lambda: len(self._waiting) < _frames_ahead(detector))
             self._waiting.append(_Wish(detector, frame, answer))
             self._has_work.notify()
 
@@ -184,6 +184,11 @@ class InferenceQueue:
             self._waiting = others
             self._has_room.notify(len(batch))
             return batch
+
+
+def _frames_ahead(detector: Detector) -> int:
+    """Return how many frames may wait for the device; whoever decodes more has to wait."""
+    return max(_FEWEST_FRAMES_AHEAD, _BATCHES_AHEAD * detector.workers * detector.batch_size)
 
 
 def _refuse(answer: "Future[Detections]") -> None:

@@ -64,7 +64,7 @@ class TestFitScoring:
 
         curve = fitted({ILD: (scores, rng.random(marks) < share)}).curves[ILD]
 
-        fine = np.linspace(0.001, 0.999, 500)
+        fine = np.asarray(np.linspace(0.001, 0.999, 500), dtype=np.float64)
         probabilities = curve.apply(fine)
         assert (np.diff(probabilities) > 0).all()
         assert ((probabilities >= 0) & (probabilities <= 1)).all()
