@@ -25,6 +25,7 @@ from ml_backend.training.calibrate import learn_scoring, measure_scoring
 from ml_backend.training.dataset_folder import write_dataset_folder
 from ml_backend.training.evaluate import LOWEST_SCORE, evaluate
 from ml_backend.training.fit import Recipe, fit
+from ml_backend.training.trained import Trained
 from ml_backend.training.weights import StoredWeights, find_base_weights, store_weights
 
 
@@ -94,17 +95,6 @@ class RetrainReport:
 
 
 @dataclass(frozen=True, slots=True)
-class _Trained:
-    """A challenger before the gate."""
-
-    weights: StoredWeights
-    scoring: Scoring
-    quality: DetectionQuality
-    calibration: dict[str, object]
-    skipped: tuple[Skipped, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Retrain:
     """One attempt to train a challenger on the newest consensus.
 
@@ -153,7 +143,7 @@ class Retrain:
                 weights, skipped = self._fit(version, training_list)
                 scoring = self._learn_scoring(version, weights)
                 quality, champion_quality, calibration = self._evaluate(version, weights, scoring)
-                trained = _Trained(weights, scoring, quality, calibration, skipped)
+                trained = Trained(weights, scoring, quality, calibration, skipped)
                 report = self._gate(version, trained, champion_quality)
                 note(report)
         return report
@@ -263,7 +253,7 @@ class Retrain:
     def _gate(
         self,
         version: DatasetVersion,
-        trained: _Trained,
+        trained: Trained,
         champion_quality: DetectionQuality | None,
     ) -> RetrainReport:
         now = self.clock()
@@ -276,7 +266,7 @@ class Retrain:
                 created_at=now,
                 dataset_version=version.name,
                 map40=trained.quality.map,
-                report=_measured(trained, self._recipe(), self.settings.base_weights),
+                report=trained.report(self._recipe(), self.settings.base_weights),
                 scoring=trained.scoring,
             )
             decision = promote_model(unit, challenger, trained.quality, champion_quality, now=now)
@@ -293,19 +283,3 @@ class Retrain:
 
 def _nothing(version: DatasetVersion, reason: str) -> RetrainReport:
     return RetrainReport(version.name, None, promoted=False, reason=reason)
-
-
-def _measured(trained: _Trained, recipe: Recipe, base_weights: str) -> dict[str, object]:
-    quality = trained.quality
-    return {
-        "average_precision": {
-            finding.title: value for finding, value in sorted(quality.by_finding.items())
-        },
-        "positives": {
-            finding.title: number for finding, number in sorted(quality.positives.items())
-        },
-        "test_images": quality.images,
-        "calibration": trained.calibration,
-        "base_weights": base_weights,
-        "recipe": asdict(recipe),
-    }

@@ -87,7 +87,7 @@ class Models:
                 dataset_version=model.dataset_version,
                 map40=model.map40,
                 report=dict(model.report),
-                scoring=None if model.scoring is None else model.scoring.as_json(),
+                scoring=model.scoring and model.scoring.as_json(),
                 created_at=model.created_at,
                 promoted_at=model.promoted_at,
             )
@@ -126,10 +126,8 @@ class Models:
         list of ModelVersion
             Oldest first.
         """
-        rows = self._session.scalars(
-            select(ModelVersionRow).order_by(ModelVersionRow.created_at, ModelVersionRow.name)
-        )
-        return [_model(row) for row in rows]
+        query = select(ModelVersionRow).order_by(ModelVersionRow.created_at, ModelVersionRow.name)
+        return [_model(row) for row in self._session.scalars(query)]
 
     def champion(self) -> ModelVersion | None:
         """Return the model version that serves.
@@ -297,5 +295,5 @@ def _model(row: ModelVersionRow) -> ModelVersion:
         map40=row.map40,
         report=dict(row.report),
         promoted_at=row.promoted_at,
-        scoring=None if row.scoring is None else Scoring.from_json(row.scoring),
+        scoring=Scoring.from_json(row.scoring) if row.scoring else None,
     )

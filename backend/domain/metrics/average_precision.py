@@ -222,7 +222,7 @@ def micro_average_precision(
 
 
 def mark_hits(true: BoxTable, found: BoxTable, *, iou_threshold: float = 0.4) -> NDArray[np.bool_]:
-    """Tell which marks of one finding are true.
+    """Tell which marks of one finding are true, as `average_precision` defines it.
 
     Parameters
     ----------
@@ -235,10 +235,6 @@ def mark_hits(true: BoxTable, found: BoxTable, *, iou_threshold: float = 0.4) ->
     -------
     ndarray of shape (n,)
         For every predicted box, in the order of `found`.
-
-    See Also
-    --------
-    average_precision : The definition.
     """
     nearest, overlap = _nearest_truth(true, found)
     return _hits(np.where(overlap > iou_threshold, nearest, -1))
