@@ -35,6 +35,9 @@ containers: .venv/installed  ## Check the container files with dclint as well
 
 bench: .venv/installed  ## Benchmarks
 	$(RUN)/python -m benchmarks.average_precision
+	$(RUN)/python -m benchmarks.runtimes
+	$(RUN)/python -m benchmarks.serving
+	$(RUN)/python -m benchmarks.score_pool
 
 proofs: .venv/installed .venv-label-studio/installed  ## What takes minutes: faults and scale of reading, results kept
 	for proof in $(PROOFS); do \

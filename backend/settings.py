@@ -111,7 +111,14 @@ class Settings(BaseSettings):
     train_image_size_px: int = Field(default=640, ge=32, multiple_of=32)
     train_epochs: int = Field(default=60, ge=1)
     train_batch_size: int = Field(default=16, ge=1)
+    false_marks_per_image: float = Field(
+        default=1.0, gt=0, description="false boxes per image that readers may be shown"
+    )
     device: str = Field(default="auto", description='"auto", "cpu" or a CUDA index')
+    runtime: Literal["auto", "torch", "onnxruntime", "openvino", "openvino-bf16"] = "auto"
+    waiting_images: int = Field(
+        default=2000, ge=1, description="images that may wait for the detector at once"
+    )
     sync_every_seconds: int = Field(default=300, ge=5, description="reconciling sync")
     nightly_schedule: str = Field(default="0 2 * * *", description="cron, local time")
 
@@ -126,6 +133,11 @@ class Settings(BaseSettings):
     def weights_dir(self) -> Path:
         """Where weights of model versions are kept."""
         return self.data_dir / "weights"
+
+    @property
+    def image_cache_dir(self) -> Path:
+        """Where small copies of registered images are kept; may be deleted at any time."""
+        return self.data_dir / "image-cache"
 
     @property
     def label_studio_dir(self) -> Path:

@@ -13,12 +13,16 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
+from typing_extensions import override
 
 from backend.domain.skipped import Skipped
 
@@ -92,6 +96,15 @@ def print_skipped(skipped: Sequence[Skipped], *, what: str = "left out") -> None
         console.print(f"  … and {len(skipped) - _SHOWN_SKIPS} more; --json lists all of them")
 
 
+class _RateColumn(ProgressColumn):
+    """How many parts are done in a second."""
+
+    @override
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:.1f}/s" if speed else "", style="progress.data.speed")
+
+
 class Steps:
     """Progress bars of a job with several steps, one after the other.
 
@@ -105,6 +118,7 @@ class Steps:
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
+            _RateColumn(),
             TextColumn("{task.fields[note]}"),
             console=console,
             disable=not console.is_terminal,

@@ -1,7 +1,10 @@
 """HTTP server of Label Studio's ML protocol."""
 
+import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 
@@ -11,23 +14,33 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from backend.settings import Settings
+from backend.store.unit_of_work import Store
 from ml_backend import protocol
+from ml_backend.admission import Admission, BusyError
 from ml_backend.front_door import FrontDoor, password
+from ml_backend.image_cache import ImageCache
 from ml_backend.image_source import ImageSource
+from ml_backend.inference_queue import InferenceQueue
 from ml_backend.live_model import LiveModel
 from ml_backend.metrics import Metrics
 from ml_backend.pre_annotate import PreAnnotator
-from ml_backend.protocol import Answer
+from ml_backend.task_images import TaskImages
 
 _LARGEST_EVENT_BYTES = 1024 * 1024
+_REQUESTS_AT_A_TIME = 64
+_RETRY_AFTER_SECONDS = "10"
 
 
 def create_app(
-    settings: Settings, live_model: LiveModel, *, transport: httpx2.BaseTransport | None = None
+    settings: Settings,
+    live_model: LiveModel,
+    *,
+    store: Store | None = None,
+    transport: httpx2.BaseTransport | None = None,
 ) -> FastAPI:
     """Return the server.
 
-    `/predict` works in a thread of its own, so `/health` and `/setup`, which Label Studio asks
+    `/predict` works in threads of its own, so `/health` and `/setup`, which Label Studio asks
     on every page load and waits one and three seconds for, answer meanwhile.
 
     Parameters
@@ -36,6 +49,8 @@ def create_app(
         Secrets, and where images may come from.
     live_model : LiveModel
         What serves.
+    store : Store or None
+        The database, when images that are registered in it are read from this machine.
     transport : httpx2.BaseTransport or None
         How images are fetched; the network when None.
 
@@ -45,17 +60,26 @@ def create_app(
         The application.
     """
     metrics = Metrics()
+    queue = InferenceQueue(metrics)
     source = ImageSource((settings.backend_url, settings.label_studio_url), transport=transport)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
+        with queue:
+            yield
         source.close()
 
     app = FastAPI(title="Overread ML backend", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.add_middleware(FrontDoor, secret=password(settings), metrics=metrics)
     _answer_small_questions(app, live_model, metrics)
-    _answer_predict(app, live_model, PreAnnotator(source, metrics))
+    images = TaskImages(
+        source,
+        backend_url=settings.backend_url,
+        store=store,
+        cache=ImageCache(settings.image_cache_dir),
+    )
+    annotator = PreAnnotator(images, queue, metrics)
+    _answer_predict(app, live_model, annotator, Admission(settings.waiting_images))
     _answer_events(app)
     return app
 
@@ -63,7 +87,9 @@ def create_app(
 def _answer_small_questions(app: FastAPI, live_model: LiveModel, metrics: Metrics) -> None:
     @app.get("/health")
     async def health() -> protocol.HealthAnswer:
-        return protocol.HealthAnswer(model_version=live_model.model_version)
+        return protocol.HealthAnswer(
+            model_version=live_model.model_version, runtime=live_model.runtime
+        )
 
     @app.post("/setup")
     async def setup() -> protocol.SetupAnswer:
@@ -75,17 +101,37 @@ def _answer_small_questions(app: FastAPI, live_model: LiveModel, metrics: Metric
 
     @app.get("/metrics")
     async def figures() -> Response:
-        text = metrics.as_text(live_model.model_version)
+        text = metrics.as_text(live_model)
         return Response(text, media_type=CONTENT_TYPE_LATEST)
 
 
-def _answer_predict(app: FastAPI, live_model: LiveModel, annotator: PreAnnotator) -> None:
+def _answer_predict(
+    app: FastAPI, live_model: LiveModel, annotator: PreAnnotator, admission: Admission
+) -> None:
+    threads = ThreadPoolExecutor(_REQUESTS_AT_A_TIME, "predict")
+
     @app.post("/predict")
-    def predict(asked: protocol.PredictRequest) -> dict[str, list[Answer]]:
+    async def predict(asked: protocol.PredictRequest) -> Response:
         if asked.is_interactive:
             empty = protocol.nothing_to_suggest(live_model.model_version)
-            return {"results": [empty for _ in asked.tasks]}
-        return {"results": annotator.answer(asked.tasks, live_model.current())}
+            return JSONResponse({"results": [empty for _ in asked.tasks]})
+        came, detector = time.monotonic(), live_model.current()
+
+        def answer() -> bytes:  # encoded here, so that /health need not wait for it
+            results = annotator.answer(asked.tasks, detector, asked_at=came)
+            return json.dumps({"results": results}).encode()
+
+        try:
+            with admission.admitted(len(asked.tasks)):
+                loop = asyncio.get_running_loop()
+                body = await loop.run_in_executor(threads, answer)
+        except BusyError as problem:
+            return JSONResponse(
+                {"detail": str(problem)},
+                status_code=HTTPStatus.SERVICE_UNAVAILABLE,
+                headers={"Retry-After": _RETRY_AFTER_SECONDS},
+            )
+        return Response(body, media_type="application/json")
 
 
 def _answer_events(app: FastAPI) -> None:

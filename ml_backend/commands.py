@@ -11,6 +11,7 @@ from backend.settings import Settings
 from backend.terminal import Steps, console, now, print_json, print_skipped
 from backend.workflow.nightly import NightRules
 from backend.workflow.nightly import nightly as work_through_the_night
+from ml_backend.image_cache import ImageCache
 from ml_backend.open_detector import open_detector
 from ml_backend.schedule import wait_for_the_night
 from ml_backend.score_pool import ScoreReport, score_pool
@@ -37,6 +38,7 @@ def score(*, as_json: AsJson = False) -> None:
             store,
             open_detector(settings, champion),
             clock=now,
+            cache=ImageCache(settings.image_cache_dir),
             on_start=lambda total: steps.step(f"scoring with {champion.name}", total),
             on_images=steps.advance_by,
         )
@@ -122,12 +124,13 @@ def serve_ml() -> None:
     from ml_backend.live_model import LiveModel  # noqa: PLC0415
 
     settings = Settings()
+    store = open_store(settings)
     live_model = LiveModel()
-    watch = ChampionWatch(settings, open_store(settings), live_model)
+    watch = ChampionWatch(settings, store, live_model)
     watch.start()
     try:
         uvicorn.run(
-            create_app(settings, live_model),
+            create_app(settings, live_model, store=store),
             host=settings.ml_backend_host,
             port=settings.ml_backend_port,
             log_level=settings.log_level.lower(),

@@ -9,7 +9,7 @@ import httpx2
 
 from backend.domain.images import Image
 from backend.formats.radiographs import UnreadableImageError, decode, read_file
-from ml_backend.detector import Radiograph
+from ml_backend.letterbox import Radiograph
 
 MAX_BYTES = 64 * 1024 * 1024
 """Largest image file that is fetched."""

@@ -5,12 +5,16 @@ the pixels that it learned from.
 """
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from backend.domain.boxes import Boxes
-from ml_backend.detector import Radiograph
+
+Radiograph: TypeAlias = NDArray[np.uint8]
+"""Grey pixels of one image, shape (height, width)."""
 
 _BORDER = 114
 """Grey value of the border; the one that ultralytics trains with."""
@@ -82,7 +86,13 @@ def resize(image: Radiograph, longest_px: int) -> Radiograph:
     return np.asarray(cv2.resize(image, size, interpolation=how), dtype=np.uint8)
 
 
-def letterbox(image: Radiograph, longest_px: int, *, stride_px: int = 32) -> Letterbox:
+def letterbox(
+    image: Radiograph,
+    longest_px: int,
+    *,
+    size_px: tuple[int, int] | None = None,
+    stride_px: int = 32,
+) -> Letterbox:
     """Return the image in the smallest frame that a detector takes.
 
     Parameters
@@ -91,6 +101,9 @@ def letterbox(image: Radiograph, longest_px: int, *, stride_px: int = 32) -> Let
         Grey image.
     longest_px : int, [px]
         Length of the image's longer side in the frame; a multiple of `stride_px`.
+    size_px : (int, int) or None, [px]
+        Height and width of the image whose pixels boxes are to be in, when `image` is a smaller
+        copy of it.
     stride_px : int, [px]
         What both sides of the frame have to be multiples of.
 
@@ -99,10 +112,12 @@ def letterbox(image: Radiograph, longest_px: int, *, stride_px: int = 32) -> Let
     Letterbox
         The frame, and the way back.
     """
-    height_px, width_px = image.shape
+    height_px, width_px = size_px or image.shape
     shown = resize(image, longest_px)
-    spare_y, spare_x = ((-side) % stride_px for side in shown.shape)
+    height, width = shown.shape
+    spare_y, spare_x = -height % stride_px, -width % stride_px
     top, left = (round(spare / 2 - 0.1) for spare in (spare_y, spare_x))
-    frame = np.pad(shown, ((top, spare_y - top), (left, spare_x - left)), constant_values=_BORDER)
+    frame = np.full((height + spare_y, width + spare_x), _BORDER, dtype=np.uint8)
+    frame[top : top + height, left : left + width] = shown
     scale = longest_px / max(height_px, width_px)
     return Letterbox(frame, scale, left, top, width_px, height_px)

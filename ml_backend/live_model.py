@@ -46,6 +46,12 @@ class LiveModel:
         detector = self._detector
         return NO_MODEL if detector is None else detector.model_version
 
+    @property
+    def runtime(self) -> str:
+        """What it runs on, for people; "none" before the first model."""
+        detector = self._detector
+        return NO_MODEL if detector is None else detector.runtime
+
     def swap(self, new: Detector | None) -> None:
         """Let another detector serve from the next request on.
 

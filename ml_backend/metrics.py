@@ -2,6 +2,8 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from ml_backend.live_model import LiveModel
+
 _SECONDS = (0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 100)
 
 
@@ -16,6 +18,8 @@ class Metrics:
         Seconds per request, by path.
     failures : Counter
         Tasks without a pre-annotation, by cause.
+    answered : Counter
+        Tasks with one.
     """
 
     def __init__(self) -> None:
@@ -36,19 +40,60 @@ class Metrics:
             ("cause",),
             registry=self._registry,
         )
+        self.answered = Counter(
+            "overread_ml_answered_tasks", "Tasks with a pre-annotation", registry=self._registry
+        )
+        self._batch_sizes = Histogram(
+            "overread_ml_batch_images",
+            "Images looked at together",
+            buckets=(1, 2, 4, 8, 16, 32, 64),
+            registry=self._registry,
+        )
+        self._busy = Counter(
+            "overread_ml_busy_seconds",
+            "Seconds that the detector worked; its rate over the number of workers is how busy "
+            "the device is",
+            registry=self._registry,
+        )
+        self._waiting = Gauge(
+            "overread_ml_waiting_images",
+            "Decoded images that wait for the detector",
+            registry=self._registry,
+        )
+        self._workers = Gauge(
+            "overread_ml_workers",
+            "Threads that keep the device busy",
+            registry=self._registry,
+        )
         self._model = Gauge(
             "overread_ml_model_info",
-            "1 for the model version that serves",
-            ("model_version",),
+            "1 for the model version that serves, and what runs it",
+            ("model_version", "runtime"),
             registry=self._registry,
         )
 
-    def as_text(self, model_version: str) -> bytes:
+    def batch_done(self, *, images: int, seconds: float, waiting: int) -> None:
+        """Count a batch that was looked at.
+
+        Parameters
+        ----------
+        images : int
+            How many.
+        seconds : float, [s]
+            How long it took.
+        waiting : int
+            How many frames wait.
+        """
+        self._batch_sizes.observe(images)
+        self._busy.inc(seconds)
+        self._waiting.set(waiting)
+
+    def as_text(self, live_model: LiveModel) -> bytes:
         """Return all figures.
 
         Parameters
         ----------
-        model_version : str
+        live_model : LiveModel
             What serves now.
 
         Returns
@@ -57,5 +102,7 @@ class Metrics:
             Prometheus' text format.
         """
         self._model.clear()
-        self._model.labels(model_version).set(1)
+        self._model.labels(live_model.model_version, live_model.runtime).set(1)
+        detector = live_model.current()
+        self._workers.set(0 if detector is None else detector.workers)
         return generate_latest(self._registry)

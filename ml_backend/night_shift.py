@@ -6,6 +6,7 @@ from datetime import datetime
 
 from backend.settings import Settings
 from backend.store.unit_of_work import Store
+from ml_backend.image_cache import ImageCache
 from ml_backend.open_detector import open_detector
 from ml_backend.retrain import Progress, Retrain
 from ml_backend.score_pool import score_pool
@@ -54,5 +55,10 @@ class NightShift:
             champion = unit.models.champion()
         if champion is None:
             return {"scored": 0, "failed": 0, "reason": "no model version is champion yet"}
-        report = score_pool(self.store, open_detector(self.settings, champion), clock=self.clock)
+        report = score_pool(
+            self.store,
+            open_detector(self.settings, champion),
+            clock=self.clock,
+            cache=ImageCache(self.settings.image_cache_dir),
+        )
         return {"scored": report.scored, "failed": len(report.failed)}

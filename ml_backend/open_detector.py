@@ -3,10 +3,14 @@
 from pathlib import Path
 
 from backend.domain.models import ModelVersion
+from backend.domain.score_calibration import Scoring
 from backend.settings import Settings
 from ml_backend.detector import Detector
 from ml_backend.live_model import verified_weights
 from ml_backend.scripted_detector import ScriptedDetector
+
+LOWEST_KEPT_SCORE = 0.05
+"""Boxes below this confidence are neither shown nor kept for the queue."""
 
 
 def open_detector(
@@ -30,24 +34,37 @@ def open_detector(
     """
     if settings.detector == "scripted":
         return ScriptedDetector(model_version=model.name)
-    return load_yolo(settings, verified_weights(model), model.name, min_score=min_score)
+    return load_yolo(
+        settings,
+        verified_weights(model),
+        model.name,
+        min_score=min_score,
+        scoring=model.scoring,
+    )
 
 
 def load_yolo(
-    settings: Settings, weights: Path, model_version: str, *, min_score: float | None = None
+    settings: Settings,
+    weights: Path,
+    model_version: str,
+    *,
+    min_score: float | None = None,
+    scoring: Scoring | None = None,
 ) -> Detector:
     """Load a detector from weights that were verified, or were just trained.
 
     Parameters
     ----------
     settings : Settings
-        On which device.
+        On which device, with which runtime.
     weights : Path
         The file.
     model_version : str
         Its name.
     min_score : float or None
         Lowest confidence to report, in [0, 1]; the detector's own when None.
+    scoring : Scoring or None
+        How its scores become probabilities; they stay as they are when None.
 
     Returns
     -------
@@ -57,6 +74,12 @@ def load_yolo(
     # Imported here, because torch takes seconds and the scripted detector needs none of it.
     from ml_backend.yolo_detector import YoloDetector  # noqa: PLC0415
 
-    if min_score is None:
-        return YoloDetector(weights, model_version, device=settings.device)
-    return YoloDetector(weights, model_version, device=settings.device, min_score=min_score)
+    return YoloDetector(
+        weights,
+        model_version,
+        device=settings.device,
+        runtime=settings.runtime,
+        exports_dir=settings.weights_dir / "exports",
+        min_score=LOWEST_KEPT_SCORE if min_score is None else min_score,
+        scoring=scoring,
+    )

@@ -2,20 +2,48 @@
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 
-from backend.domain.predictions import SHOWN_FROM_SCORE
-from ml_backend.detector import Detector, Radiograph, as_predicted_boxes
-from ml_backend.image_source import ImageSource, ImageSourceError
+from backend.domain.predictions import shown_boxes
+from ml_backend.detector import Detections, Detector, as_predicted_boxes
+from ml_backend.image_cache import SmallCopy
+from ml_backend.image_source import ImageSourceError
+from ml_backend.inference_queue import InferenceQueue
 from ml_backend.metrics import Metrics
 from ml_backend.protocol import NOTHING_TO_STORE, Answer, prediction, wanted
+from ml_backend.task_images import TaskImage, TaskImages
 
 ANSWER_WITHIN_SECONDS = 80.0
 """Label Studio waits 100 s for all tasks together and drops everything that comes later."""
 
-_AT_A_TIME = 8
+_ASKED_AHEAD = 128
 _logger = logging.getLogger(__name__)
+
+
+class TimeIsUpError(TimeoutError):
+    """The one who asked does not wait any more."""
+
+
+@dataclass(slots=True, eq=False)
+class _Asked:
+    """One task that waits for its answer."""
+
+    number: int
+    image: TaskImage
+    deadline: float
+    clock: Callable[[], float]
+    size_px: tuple[int, int] = (0, 0)
+    found: "Future[Detections]" = field(default_factory=Future)
+
+    def load(self) -> SmallCopy:
+        if self.clock() > self.deadline:
+            raise TimeIsUpError
+        copy = self.image.load()
+        self.size_px = copy.size_px
+        return copy
 
 
 class PreAnnotator:
@@ -23,8 +51,10 @@ class PreAnnotator:
 
     Parameters
     ----------
-    source : ImageSource
+    images : TaskImages
         Where images come from.
+    queue : InferenceQueue
+        Who looks at them, for all requests together.
     metrics : Metrics
         What is counted.
     clock : callable
@@ -33,16 +63,20 @@ class PreAnnotator:
 
     def __init__(
         self,
-        source: ImageSource,
+        images: TaskImages,
+        queue: InferenceQueue,
         metrics: Metrics,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._source = source
+        self._images = images
+        self._queue = queue
         self._metrics = metrics
         self._clock = clock
 
-    def answer(self, tasks: Sequence[object], detector: Detector | None) -> list[Answer]:
+    def answer(
+        self, tasks: Sequence[object], detector: Detector | None, *, asked_at: float | None = None
+    ) -> list[Answer]:
         """Return one answer per task.
 
         Parameters
@@ -51,6 +85,8 @@ class PreAnnotator:
             Label Studio's tasks.
         detector : Detector or None
             What serves; None before the first model.
+        asked_at : float or None, [s]
+            When the request came in, by the clock; now when None.
 
         Returns
         -------
@@ -62,52 +98,47 @@ class PreAnnotator:
         answers = [NOTHING_TO_STORE for _ in tasks]
         if detector is None:
             return answers
-        asked = [number for number, task in enumerate(tasks) if not wanted(task).is_unassisted]
-        deadline = self._clock() + ANSWER_WITHIN_SECONDS
-        with ThreadPoolExecutor(_AT_A_TIME) as pool:
-            for start in range(0, len(asked), _AT_A_TIME):
-                if self._clock() > deadline:
-                    self._give_up(len(asked) - start)
-                    break
-                numbers = asked[start : start + _AT_A_TIME]
-                images = list(pool.map(self._fetch, (tasks[number] for number in numbers)))
-                for number, found in zip(numbers, self._detect(images, detector), strict=True):
-                    answers[number] = found
+        came = self._clock() if asked_at is None else asked_at
+        pending: deque[_Asked] = deque()
+        for number, task in enumerate(tasks):
+            wish = wanted(task)
+            if wish.is_unassisted:
+                continue
+            if len(pending) == _ASKED_AHEAD:
+                self._collect(pending.popleft(), detector, answers)
+            asked = _Asked(
+                number,
+                self._images.find(wish.image),
+                came + ANSWER_WITHIN_SECONDS,
+                self._clock,
+            )
+            asked.found = self._queue.look(
+                asked.load, detector, may_wait_for_servers=asked.image.is_remote
+            )
+            pending.append(asked)
+        for asked in pending:
+            self._collect(asked, detector, answers)
         return answers
 
-    def _fetch(self, task: object) -> Radiograph | None:
+    def _collect(self, asked: _Asked, detector: Detector, answers: list[Answer]) -> None:
         try:
-            return self._source.fetch(wanted(task).image)
+            left = max(asked.deadline - self._clock(), 0)
+            found = asked.found.result(timeout=left)
         except ImageSourceError as problem:
             _logger.warning("no pre-annotation: %s", problem)
             self._metrics.failures.labels(problem.cause).inc()
-            return None
-
-    def _detect(self, images: Sequence[Radiograph | None], detector: Detector) -> list[Answer]:
-        seen = [image for image in images if image is not None]
-        try:
-            answers = iter(_answers(seen, detector))
-        except Exception:  # the other batches and the reader's page must not fall with this one
+        except TimeoutError:
+            _logger.warning("a task got no pre-annotation in %g s", ANSWER_WITHIN_SECONDS)
+            self._metrics.failures.labels("time-is-up").inc()
+        except Exception:  # the other tasks and the reader's page must not fall with this one
             _logger.exception("the detector %s failed", detector.model_version)
-            self._metrics.failures.labels("detector").inc(len(seen))
-            return [NOTHING_TO_STORE for _ in images]
-        return [NOTHING_TO_STORE if image is None else next(answers) for image in images]
-
-    def _give_up(self, left: int) -> None:
-        _logger.warning(
-            "%d tasks got no pre-annotation in %g s; retrieve predictions again, or push them "
-            "with `overread queue refill`",
-            left,
-            ANSWER_WITHIN_SECONDS,
-        )
-        self._metrics.failures.labels("time-is-up").inc(left)
+            self._metrics.failures.labels("detector").inc()
+        else:
+            self._metrics.answered.inc()
+            answers[asked.number] = _answer(found, asked.size_px, detector)
 
 
-def _answers(images: Sequence[Radiograph], detector: Detector) -> list[Answer]:
-    answers = []
-    for image, detections in zip(images, detector.detect(images), strict=True):
-        boxes = as_predicted_boxes(detections)
-        shown = [box for box in boxes if box.score >= SHOWN_FROM_SCORE]
-        height_px, width_px = image.shape
-        answers.append(prediction(shown, width_px, height_px, detector.model_version))
-    return answers
+def _answer(found: Detections, size_px: tuple[int, int], detector: Detector) -> Answer:
+    height_px, width_px = size_px
+    shown = shown_boxes(as_predicted_boxes(found), detector.thresholds)
+    return prediction(shown, width_px, height_px, detector.model_version)

@@ -82,10 +82,13 @@ class HealthAnswer(BaseModel):
         "UP", also before there is a model.
     model_version : str
         What serves; "none" before the first model.
+    runtime : str
+        What runs it, on what, how precisely.
     """
 
     status: Literal["UP"] = "UP"
     model_version: str
+    runtime: str
 
 
 class TrainingAnswer(BaseModel):

@@ -1,6 +1,6 @@
 """Gather, fit, evaluate, gate: a challenger for the champion's place."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -8,10 +8,11 @@ from typing import Protocol
 
 import numpy as np
 
-from backend.domain.dataset import DatasetImage, DatasetVersion
+from backend.domain.dataset import DatasetVersion
 from backend.domain.images import Split
 from backend.domain.metrics.average_precision import DetectionQuality
 from backend.domain.models import ModelState, ModelVersion
+from backend.domain.score_calibration import Scoring
 from backend.domain.skipped import Skipped
 from backend.domain.training_set import NothingToLearnError, TrainingList, draw_training_list
 from backend.settings import Settings
@@ -20,9 +21,11 @@ from backend.workflow.cut_training_set import cut_training_set
 from backend.workflow.job_lease import hold_lease
 from backend.workflow.promote_model import promote_model
 from ml_backend.open_detector import load_yolo, open_detector
+from ml_backend.training.calibrate import learn_scoring, measure_scoring
 from ml_backend.training.dataset_folder import write_dataset_folder
 from ml_backend.training.evaluate import LOWEST_SCORE, evaluate
 from ml_backend.training.fit import Recipe, fit
+from ml_backend.training.trained import Trained
 from ml_backend.training.weights import StoredWeights, find_base_weights, store_weights
 
 
@@ -138,8 +141,10 @@ class Retrain:
                 return _nothing(version, str(error))
             with self._recorded(version) as note:
                 weights, skipped = self._fit(version, training_list)
-                quality, champion_quality = self._evaluate(version, weights)
-                report = self._gate(version, weights, quality, champion_quality, skipped)
+                scoring = self._learn_scoring(version, weights)
+                quality, champion_quality, calibration = self._evaluate(version, weights, scoring)
+                trained = Trained(weights, scoring, quality, calibration, skipped)
+                report = self._gate(version, trained, champion_quality)
                 note(report)
         return report
 
@@ -219,48 +224,54 @@ class Retrain:
         )
         return store_weights(best, self.settings.weights_dir), folder.skipped
 
+    def _learn_scoring(self, version: DatasetVersion, weights: StoredWeights) -> Scoring:
+        validation = version.in_split(Split.VALIDATION)
+        self.progress.step("learning what the scores mean", len(validation))
+        detector = load_yolo(self.settings, weights.path, "challenger", min_score=LOWEST_SCORE)
+        _, marked = evaluate(detector, validation, lambda done, _: self.progress.advance(done))
+        return learn_scoring(
+            validation, marked, false_marks_per_image=self.settings.false_marks_per_image
+        )
+
     def _evaluate(
-        self, version: DatasetVersion, weights: StoredWeights
-    ) -> tuple[DetectionQuality, DetectionQuality | None]:
+        self, version: DatasetVersion, weights: StoredWeights, scoring: Scoring
+    ) -> tuple[DetectionQuality, DetectionQuality | None, dict[str, object]]:
         test = version.in_split(Split.TEST)
         with self.store.snapshot() as unit:
             champion = unit.models.champion()
         self.progress.step("evaluating the challenger", len(test))
         challenger = load_yolo(self.settings, weights.path, "challenger", min_score=LOWEST_SCORE)
-        quality, _ = evaluate(challenger, test, lambda done, _: self.progress.advance(done))
+        quality, marked = evaluate(challenger, test, lambda done, _: self.progress.advance(done))
+        calibration = measure_scoring(scoring, test, marked)
         if champion is None:
-            return quality, None
+            return quality, None, calibration
         self.progress.step(f"evaluating champion {champion.name}", len(test))
         detector = open_detector(self.settings, champion, min_score=LOWEST_SCORE)
         before, _ = evaluate(detector, test, lambda done, _: self.progress.advance(done))
-        return quality, before
+        return quality, before, calibration
 
     def _gate(
         self,
         version: DatasetVersion,
-        weights: StoredWeights,
-        quality: DetectionQuality,
+        trained: Trained,
         champion_quality: DetectionQuality | None,
-        skipped: tuple[Skipped, ...],
     ) -> RetrainReport:
         now = self.clock()
         with self.store.transaction() as unit:
             challenger = ModelVersion(
                 name=unit.models.next_name(),
                 state=ModelState.CHALLENGER,
-                weights_uri=str(weights.path.absolute()),
-                weights_sha256=weights.sha256,
+                weights_uri=str(trained.weights.path.absolute()),
+                weights_sha256=trained.weights.sha256,
                 created_at=now,
                 dataset_version=version.name,
-                map40=quality.map,
-                report=_measured(
-                    quality,
-                    self._recipe(),
-                    self.settings.base_weights,
-                    version.in_split(Split.TEST),
+                map40=trained.quality.map,
+                report=trained.report(
+                    self._recipe(), self.settings.base_weights, version.in_split(Split.TEST)
                 ),
+                scoring=trained.scoring,
             )
-            decision = promote_model(unit, challenger, quality, champion_quality, now=now)
+            decision = promote_model(unit, challenger, trained.quality, champion_quality, now=now)
         return RetrainReport(
             version.name,
             challenger.name,
@@ -268,29 +279,9 @@ class Retrain:
             reason=decision.reason,
             map40=decision.challenger_map,
             champion_map40=decision.champion_map,
-            skipped=skipped,
+            skipped=trained.skipped,
         )
 
 
 def _nothing(version: DatasetVersion, reason: str) -> RetrainReport:
     return RetrainReport(version.name, None, promoted=False, reason=reason)
-
-
-def _measured(
-    quality: DetectionQuality,
-    recipe: Recipe,
-    base_weights: str,
-    test: Sequence[DatasetImage],
-) -> dict[str, object]:
-    return {
-        "average_precision": {
-            finding.title: value for finding, value in sorted(quality.by_finding.items())
-        },
-        "positives": {
-            finding.title: number for finding, number in sorted(quality.positives.items())
-        },
-        "test_images": quality.images,
-        "test_images_adjudicated": sum(member.is_adjudicated for member in test),
-        "base_weights": base_weights,
-        "recipe": asdict(recipe),
-    }

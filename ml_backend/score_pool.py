@@ -1,21 +1,29 @@
 """Score images with the champion: their pre-annotations, and their places in the queue."""
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
+from itertools import islice
+from typing import TypeAlias
 
 from backend.domain.images import Image
-from backend.domain.predictions import Prediction
 from backend.domain.skipped import Skipped
 from backend.formats.radiographs import UnreadableImageError
 from backend.store.unit_of_work import Store
 from backend.workflow.record_predictions import record_predictions, unscored
-from ml_backend.detector import Detector, Radiograph, as_predicted_boxes
-from ml_backend.image_source import read_registered
+from ml_backend.detector import Detections, Detector, as_prediction
+from ml_backend.image_cache import ImageCache
+from ml_backend.inference_queue import InferenceQueue
+from ml_backend.task_images import read_small
 
-_AT_A_TIME = 16
-_DECODERS = 4
+_AHEAD = 256
+_KEPT_TOGETHER = 64
+_LOADED_TOGETHER = 2000
+
+_Asked: TypeAlias = tuple[Image, "Future[Detections]"]
 
 
 @dataclass(slots=True)
@@ -42,12 +50,14 @@ def score_pool(
     detector: Detector,
     *,
     clock: Callable[[], datetime],
+    cache: ImageCache | None = None,
     on_start: Callable[[int], None] = lambda _: None,
     on_images: Callable[[int], None] = lambda _: None,
 ) -> ScoreReport:
     """Score every image that this model version has not answered yet.
 
-    Results are kept batch by batch: a run that is interrupted goes on where it stopped.
+    Results are kept batch by batch: a run that is interrupted goes on where it stopped. An image
+    that cannot be read is remembered with the reason, and tried again by the next run.
 
     Parameters
     ----------
@@ -57,6 +67,8 @@ def score_pool(
         What scores.
     clock : callable
         Gives the time; aware.
+    cache : ImageCache or None
+        Where small copies of the images are kept; none are when None.
     on_start : callable
         Called once with the number of images.
     on_images : callable
@@ -69,55 +81,55 @@ def score_pool(
     """
     report = ScoreReport(detector.model_version)
     with store.snapshot() as unit:
-        images = list(unit.images.all(unscored(unit, detector.model_version)).values())
-    on_start(len(images))
-    for batch, pixels in _decoded(images):
-        readable = _readable(batch, pixels, report)
-        found = detector.detect([radiograph for _, radiograph in readable])
-        predictions = [
-            Prediction(image.id, detector.model_version, as_predicted_boxes(detections))
-            for (image, _), detections in zip(readable, found, strict=True)
-        ]
-        with store.transaction() as unit:
-            report.scored += record_predictions(unit, predictions, now=clock())
-        on_images(len(batch))
+        ids = unscored(unit, detector.model_version)
+    on_start(len(ids))
+    with InferenceQueue() as queue:
+        pending = _asked_ahead(_images(store, ids), detector, queue, cache)
+        for batch in _batches(pending, _KEPT_TOGETHER):
+            _keep(store, batch, detector, report, clock())
+            on_images(len(batch))
     return report
 
 
-def _decoded(
-    images: Sequence[Image],
-) -> Iterator[tuple[Sequence[Image], list[Radiograph | UnreadableImageError]]]:
-    """Yield batches with their pixels; the next batch is decoded while this one is worked on."""
-    batches = [images[first : first + _AT_A_TIME] for first in range(0, len(images), _AT_A_TIME)]
-    with ThreadPoolExecutor(_DECODERS) as pool:
-        ahead = [pool.submit(_read, image) for image in batches[0]] if batches else []
-        for number, batch in enumerate(batches):
-            ready, ahead = (
-                ahead,
-                [
-                    pool.submit(_read, image)
-                    for image in (batches[number + 1] if number + 1 < len(batches) else ())
-                ],
-            )
-            yield batch, [future.result() for future in ready]
+def _images(store: Store, ids: Sequence[str]) -> Iterator[Image]:
+    """Yield images, loaded a few thousand at a time: a million rows are not held at once."""
+    for first in range(0, len(ids), _LOADED_TOGETHER):
+        with store.snapshot() as unit:
+            images = list(unit.images.all(ids[first : first + _LOADED_TOGETHER]).values())
+        yield from images
 
 
-def _read(image: Image) -> Radiograph | UnreadableImageError:
-    try:
-        return read_registered(image)
-    except UnreadableImageError as error:
-        return error
+def _asked_ahead(
+    images: Iterable[Image], detector: Detector, queue: InferenceQueue, cache: ImageCache | None
+) -> Iterator[_Asked]:
+    """Yield images in order while those after them are decoded and looked at."""
+    pending: deque[_Asked] = deque()
+    for image in images:
+        if len(pending) == _AHEAD:
+            yield pending.popleft()
+        pending.append((image, queue.look(partial(read_small, image, cache), detector)))
+    yield from pending
 
 
-def _readable(
-    batch: Sequence[Image],
-    pixels: Sequence[Radiograph | UnreadableImageError],
+def _batches(asked: Iterator[_Asked], size: int) -> Iterator[list[_Asked]]:
+    while batch := list(islice(asked, size)):
+        yield batch
+
+
+def _keep(
+    store: Store,
+    batch: Sequence[_Asked],
+    detector: Detector,
     report: ScoreReport,
-) -> list[tuple[Image, Radiograph]]:
-    readable = []
-    for image, outcome in zip(batch, pixels, strict=True):
-        if isinstance(outcome, UnreadableImageError):
-            report.failed.append(Skipped(f"image {image.id}", str(outcome)))
-        else:
-            readable.append((image, outcome))
-    return readable
+    now: datetime,
+) -> None:
+    predictions, failed = [], {}
+    for image, answer in batch:
+        try:
+            predictions.append(as_prediction(answer.result(), image.id, detector))
+        except UnreadableImageError as problem:
+            failed[image.id] = str(problem)
+    with store.transaction() as unit:
+        report.scored += record_predictions(unit, predictions, now=now)
+        unit.predictions.note_failures(detector.model_version, failed, now=now)
+    report.failed += [Skipped(f"image {each}", why) for each, why in failed.items()]

@@ -4,12 +4,14 @@ For demonstrations, tests and installations without torch; chosen by the setting
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from backend.domain.findings import Finding
 from backend.formats.radiographs import pixel_hash
-from ml_backend.detector import Detections, Radiograph
+from ml_backend.detector import Detections
+from ml_backend.letterbox import Letterbox, Radiograph
 
 _NOTHING_TO_TELL: Mapping[str, Detections] = {}
 
@@ -32,27 +34,49 @@ class ScriptedDetector:
         model_version: str = "scripted-1",
     ) -> None:
         self._script = dict(script)
-        self._model_version = model_version
+        self.model_version = model_version
+        self.runtime = "a script"
+        self.thresholds: Mapping[Finding, float] = {}
+        self.batch_size = 8
+        self.workers = 1
 
-    @property
-    def model_version(self) -> str:
-        """Name of the model version that it plays."""
-        return self._model_version
-
-    def detect(self, images: Sequence[Radiograph]) -> list[Detections]:
-        """Answer for every image.
+    def frame(self, image: Radiograph, size_px: tuple[int, int] | None = None) -> Letterbox:
+        """Return an image as it is.
 
         Parameters
         ----------
-        images : sequence of ndarray of shape (height, width)
-            Grey images of any size.
+        image : ndarray of shape (height, width)
+            Grey image of any size.
+        size_px : (int, int) or None, [px]
+            Height and width of the image whose pixels boxes are to be in.
+
+        Returns
+        -------
+        Letterbox
+            Without borders.
+        """
+        height_px, width_px = size_px or image.shape
+        scale = max(image.shape) / max(height_px, width_px)
+        return Letterbox(image, scale, 0, 0, width_px, height_px)
+
+    def detect_in(self, frames: Sequence[Letterbox]) -> list[Detections]:
+        """Answer for every frame.
+
+        Parameters
+        ----------
+        frames : sequence of Letterbox
+            From `frame`.
 
         Returns
         -------
         list of Detections
-            One per image, in order.
+            One per frame, in order.
         """
-        return [self._answer(image) for image in images]
+        return [
+            replace(answer, boxes=frame.to_image(answer.boxes))
+            for frame in frames
+            for answer in [self._answer(frame.pixels)]
+        ]
 
     def _answer(self, image: Radiograph) -> Detections:
         key = pixel_hash(image)

@@ -1,33 +1,25 @@
-"""An ultralytics detector behind our own frame and our own suppression of duplicates.
+"""An ultralytics detector behind our own frame, our own runtimes and our own suppression.
 
 ultralytics' `predict` is not used: when its suppression runs out of time it returns no boxes for
 the images that are left, and an overloaded machine then looks confidently empty.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from threading import Lock
-from typing import Any
 
 import numpy as np
-import torch
-import torchvision
 
 from backend.domain.findings import Finding
-from ml_backend.detector import Detections, Radiograph
-from ml_backend.letterbox import Letterbox, letterbox
-from ml_backend.ultralytics_settings import import_part
+from backend.domain.score_calibration import Scoring
+from ml_backend.detector import Detections
+from ml_backend.letterbox import Letterbox, Radiograph, letterbox
+from ml_backend.runtimes.choice import choose_runtime, open_runtime
+from ml_backend.runtimes.network import UnusableWeightsError
+from ml_backend.runtimes.raw_output import RawOutput, Runtime
+from ml_backend.runtimes.torch_runtime import choose_device
+from ml_backend.suppression import find_marks
 
-DUPLICATE_IOU = 0.5
-"""Of two boxes of one finding that overlap more than this, the less confident one goes."""
-
-_BATCH = 16
-_CANDIDATES_PER_FINDING = 1000
-_BOXES_PER_FINDING = 100
-
-
-class UnusableWeightsError(ValueError):
-    """A weights file holds no detector of our fourteen findings."""
+TITLES = tuple(finding.title for finding in Finding)
 
 
 class BrokenDetectorError(RuntimeError):
@@ -45,176 +37,153 @@ class YoloDetector:
         Name of the model version.
     device : str
         "auto" for the first GPU or else the CPU, "cpu", or a CUDA index.
+    runtime : str
+        "auto" for the fastest that this machine has, or a runtime's name.
+    exports_dir : Path or None
+        Where exported networks are kept; beside the weights when None.
     image_size_px : int or None, [px]
         Length of an image's longer side as the detector sees it; the size that the weights were
         trained at when None.
     min_score : float
         Boxes below this confidence are left out.
+    scoring : Scoring or None
+        How its scores become probabilities; they stay as they are when None.
+    titles : sequence of str
+        What the weights have to detect, by class id.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each by its name, each with a default
         self,
         weights_path: Path,
         model_version: str,
         *,
         device: str = "auto",
+        runtime: str = "auto",
+        exports_dir: Path | None = None,
         image_size_px: int | None = None,
         min_score: float = 0.05,
+        scoring: Scoring | None = None,
+        titles: Sequence[str] = TITLES,
     ) -> None:
-        self._model_version = model_version
-        self.device = choose_device(device)
+        chosen = choose_device(device)
+        self._runtime, facts = open_runtime(
+            choose_runtime(runtime, chosen),
+            weights_path,
+            device=chosen,
+            exports_dir=exports_dir or weights_path.parent / "exports",
+        )
+        if tuple(facts.titles) != tuple(titles):
+            raise UnusableWeightsError(
+                f"{weights_path} detects {', '.join(facts.titles[:4])}, ...; expected the "
+                f"{len(titles)} findings in their order: {', '.join(titles)}"
+            )
+        self.model_version = model_version
         self.min_score = min_score
-        self._network, trained_px = _load(weights_path, self.device)
-        self.image_size_px = image_size_px or trained_px
-        self._one_at_a_time = Lock()  # the head caches its anchor grid between calls
+        self.thresholds: Mapping[Finding, float] = scoring.thresholds if scoring else {}
+        self._scoring = scoring
+        self.image_size_px = image_size_px or facts.image_size_px
+        self._strides = facts.strides
 
     @property
-    def model_version(self) -> str:
-        """Name of the model version whose weights it runs."""
-        return self._model_version
+    def runtime(self) -> str:
+        """What the detector runs on, for people."""
+        return self._runtime.name
 
-    def detect(self, images: Sequence[Radiograph]) -> list[Detections]:
-        """Mark the findings of every image.
+    @property
+    def bare(self) -> Runtime:
+        """The network alone, to measure what the rest costs."""
+        return self._runtime
+
+    @property
+    def batch_size(self) -> int:
+        """How many frames are worth looking at together."""
+        return self._runtime.batch_size
+
+    @property
+    def workers(self) -> int:
+        """How many threads keep the device busy."""
+        return self._runtime.workers
+
+    def frame(self, image: Radiograph, size_px: tuple[int, int] | None = None) -> Letterbox:
+        """Return an image as the detector sees it.
+
+        Parameters
+        ----------
+        image : ndarray of shape (height, width)
+            Grey image of any size.
+        size_px : (int, int) or None, [px]
+            Height and width of the image whose pixels boxes are to be in, when `image` is a
+            smaller copy of it.
+
+        Returns
+        -------
+        Letterbox
+            The frame.
+        """
+        return letterbox(image, self.image_size_px, size_px=size_px, stride_px=self._strides[-1])
+
+    def detect_in(self, frames: Sequence[Letterbox]) -> list[Detections]:
+        """Mark the findings in frames.
 
         A place may carry several findings: every finding above the lowest score is reported.
 
         Parameters
         ----------
-        images : sequence of ndarray of shape (height, width)
-            Grey images of any size.
+        frames : sequence of Letterbox
+            From `frame`; of any shapes.
 
         Returns
         -------
         list of Detections
-            One per image, in order.
+            One per frame, in order.
 
         Raises
         ------
         BrokenDetectorError
             If the network returns a number that is not finite.
         """
-        frames = [letterbox(image, self.image_size_px) for image in images]
         found: dict[int, Detections] = {}
-        for batch in _batches_of_equal_shape(frames):
-            outputs = self._forward([frames[index] for index in batch])
-            for index, output in zip(batch, outputs, strict=True):
-                found[index] = _detections(output, frames[index], self.min_score)
+        for batch in _batches_of_equal_shape(frames, self.batch_size):
+            together = [frames[index] for index in batch]
+            raw = self._runtime.forward(np.stack([frame.pixels for frame in together]))
+            found |= zip(batch, self._detections(raw, together), strict=True)
         return [found[index] for index in range(len(frames))]
 
-    def _forward(self, frames: Sequence[Letterbox]) -> torch.Tensor:
-        grey = torch.from_numpy(np.stack([frame.pixels for frame in frames])).to(self.device)
-        colour = (grey.float() / 255).unsqueeze(1).expand(-1, 3, -1, -1)
-        with self._one_at_a_time, torch.inference_mode():
-            output: torch.Tensor = self._network(colour)[0]
-        if not torch.isfinite(output).all():
+    def _detections(self, raw: RawOutput, frames: Sequence[Letterbox]) -> Iterator[Detections]:
+        height_px, width_px = frames[0].pixels.shape
+        marks = find_marks(
+            raw, (height_px, width_px), strides=self._strides, min_score=self.min_score
+        )
+        features = raw.features.cpu().numpy()
+        boxes = marks.boxes.cpu().numpy()
+        if not (raw.is_finite() and np.isfinite(features).all() and np.isfinite(boxes).all()):
             raise BrokenDetectorError(
                 f"the weights of {self.model_version} give numbers that are not finite; "
                 "roll back with `overread models rollback` and train again"
             )
-        return output.float()
+        findings = marks.findings.cpu().numpy()
+        raw_scores, spreads = marks.logits.sigmoid().cpu().numpy(), marks.spreads.cpu().numpy()
+        scores = self._scoring.calibrate(findings, raw_scores) if self._scoring else raw_scores
+        ends = np.searchsorted(marks.images.cpu().numpy(), np.arange(len(frames) + 1))
+        for number, frame in enumerate(frames):
+            own = slice(ends[number], ends[number + 1])
+            corners = frame.to_image(boxes[own])
+            on_image = (corners[:, 2:] - corners[:, :2] >= 1).all(axis=1)  # not only in the border
+            by_score = np.argsort(-scores[own][on_image], kind="stable")
+            yield Detections(
+                corners[on_image][by_score],
+                findings[own][on_image][by_score],
+                scores[own][on_image][by_score],
+                spreads[own][on_image][by_score] / frame.scale,
+                features[number],
+                raw_scores[own][on_image][by_score],
+            )
 
 
-def choose_device(wanted: str) -> torch.device:
-    """Return the device to run on.
-
-    Parameters
-    ----------
-    wanted : str
-        "auto", "cpu" or a CUDA index.
-
-    Returns
-    -------
-    torch.device
-        With "auto" the first GPU when there is one.
-    """
-    if wanted == "auto":
-        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
-    return torch.device(f"cuda:{wanted}" if wanted.isdigit() else wanted)
-
-
-def suppress_duplicates(
-    output: torch.Tensor, *, min_score: float, iou: float = DUPLICATE_IOU
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Return the boxes of a network's output that no better box of the same finding covers.
-
-    Parameters
-    ----------
-    output : tensor of shape (4 + findings, places), [px]
-        For every place the box as centre, width and height, then a score per finding.
-    min_score : float
-        Lowest score that counts.
-    iou : float
-        Overlap in [0, 1] from which two boxes of one finding are duplicates.
-
-    Returns
-    -------
-    boxes : tensor of shape (n, 4), [px]
-        Corners, by falling score.
-    findings : tensor of shape (n,)
-        Class ids.
-    scores : tensor of shape (n,)
-        Scores in [0, 1].
-
-    Notes
-    -----
-    Takes the 1,000 most confident places of every finding and keeps at most 100 of them; there
-    is no limit on time.
-    """
-    places, per_finding = output[:4].T, output[4:]
-    top, place = per_finding.topk(min(_CANDIDATES_PER_FINDING, per_finding.shape[1]), dim=1)
-    finding = torch.arange(len(per_finding), device=output.device)[:, None].expand_as(place)
-    counts = top >= min_score
-    scores, findings, boxes = top[counts], finding[counts], places[place[counts]]
-    boxes = torchvision.ops.box_convert(boxes, "cxcywh", "xyxy")
-
-    kept = torchvision.ops.batched_nms(boxes, scores, findings, iou)
-    rank_within = torch.zeros_like(kept)
-    for each in range(len(per_finding)):
-        same = findings[kept] == each
-        rank_within[same] = torch.arange(int(same.sum()), device=kept.device)
-    kept = kept[rank_within < _BOXES_PER_FINDING]
-    return boxes[kept], findings[kept], scores[kept]
-
-
-def _detections(output: torch.Tensor, frame: Letterbox, min_score: float) -> Detections:
-    boxes, findings, scores = suppress_duplicates(output, min_score=min_score)
-    corners = frame.to_image(boxes.cpu().numpy().astype(np.float64))
-    on_image = (corners[:, 2:] - corners[:, :2] >= 1).all(axis=1)  # not only in the border
-    return Detections(
-        corners[on_image],
-        findings.cpu().numpy().astype(np.int64)[on_image],
-        scores.cpu().numpy().astype(np.float64)[on_image],
-    )
-
-
-def _batches_of_equal_shape(frames: Sequence[Letterbox]) -> Iterable[list[int]]:
+def _batches_of_equal_shape(frames: Sequence[Letterbox], size: int) -> Iterator[list[int]]:
     by_shape: dict[tuple[int, ...], list[int]] = {}
     for index, frame in enumerate(frames):
         by_shape.setdefault(frame.pixels.shape, []).append(index)
     for indices in by_shape.values():
-        for start in range(0, len(indices), _BATCH):
-            yield indices[start : start + _BATCH]
-
-
-def _load(weights_path: Path, device: torch.device) -> tuple[Any, int]:
-    tasks = import_part("nn.tasks")
-    try:
-        network, checkpoint = tasks.load_checkpoint(str(weights_path), device=device)
-    except (TypeError, FileNotFoundError) as problem:
-        raise UnusableWeightsError(f"{weights_path} is no ultralytics checkpoint") from problem
-    titles = [finding.title for finding in Finding]
-    named = [network.names[key] for key in sorted(network.names)]
-    if named != titles:
-        raise UnusableWeightsError(
-            f"{weights_path} detects {', '.join(named[:4])}, ...; expected the 14 findings in "
-            f"their order: {', '.join(titles)}"
-        )
-    head = network.model[-1]
-    head.end2end = False  # YOLO26: score every place, as the other families do
-    if head.end2end:
-        raise UnusableWeightsError(
-            f"{weights_path} was fused for NMS-free output and scores no places; "
-            "give the checkpoint that training wrote"
-        )
-    network.fuse()
-    return network.float().eval(), int(checkpoint.get("train_args", {}).get("imgsz", 640))
+        for start in range(0, len(indices), size):
+            yield indices[start : start + size]

@@ -89,11 +89,7 @@ def _examine(settings: Settings) -> Iterator[Checkup]:
         f"{settings.backend_url}/health",
         "start it: overread up; or set OVERREAD_BACKEND_URL",
     )
-    yield _server(
-        "ML backend",
-        f"{settings.ml_backend_url}/health",
-        "start it: overread up; or set OVERREAD_ML_BACKEND_URL",
-    )
+    yield _ml_backend(settings)
     yield _label_studio_command(settings)
     yield Checkup(
         "training and scoring",
@@ -183,6 +179,19 @@ def _label_studio_command(settings: Settings) -> Checkup:
             "`overread up` installs it; or set OVERREAD_LABEL_STUDIO_COMMAND",
         )
     return Checkup("label-studio command", "not on this machine; readers are added elsewhere")
+
+
+def _ml_backend(settings: Settings) -> Checkup:
+    url = f"{settings.ml_backend_url}/health"
+    checkup = _server("ML backend", url, "start it: overread up; or set OVERREAD_ML_BACKEND_URL")
+    if checkup.remedy:
+        return checkup
+    try:
+        answer = httpx2.get(url, timeout=_TIMEOUT_SECONDS).json()
+        serves = f"; {answer['model_version']} on {answer['runtime']}"
+    except (httpx2.HTTPError, ValueError, KeyError, TypeError):
+        serves = ", but not as an ML backend of this version does"
+    return Checkup(checkup.what, checkup.state + serves)
 
 
 def _server(name: str, url: str, remedy: str) -> Checkup:

@@ -50,7 +50,9 @@ def show(name: Name, *, as_json: AsJson = False) -> None:
     if as_json:
         print_json(asdict(model))
         return
-    facts = [(key, value) for key, value in asdict(model).items() if key != "report"]
+    facts = [
+        (key, value) for key, value in asdict(model).items() if key not in {"report", "scoring"}
+    ]
     print_table(f"Model version {name}", ("", ""), [*facts, *model.report.items()])
 
 

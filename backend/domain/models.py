@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from backend.domain.score_calibration import Scoring
+
 
 class ModelState(StrEnum):
     """Standing of a model version; at most one is champion."""
@@ -39,6 +41,9 @@ class ModelVersion:
         Everything else that was measured: average precision per finding, seed, recipe.
     promoted_at : datetime or None
         When it last became champion.
+    scoring : Scoring or None
+        How its raw scores become probabilities, and from which on boxes are shown; None when it
+        was not calibrated.
     """
 
     name: str
@@ -50,3 +55,4 @@ class ModelVersion:
     map40: float | None = None
     report: Mapping[str, object] = field(default_factory=dict)
     promoted_at: datetime | None = None
+    scoring: Scoring | None = None

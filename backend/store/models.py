@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from backend.domain.models import ModelState, ModelVersion
+from backend.domain.score_calibration import Scoring
 from backend.store.tables import ModelVersionRow, TrainingRunRow
 
 
@@ -86,6 +87,7 @@ class Models:
                 dataset_version=model.dataset_version,
                 map40=model.map40,
                 report=dict(model.report),
+                scoring=model.scoring and model.scoring.as_json(),
                 created_at=model.created_at,
                 promoted_at=model.promoted_at,
             )
@@ -124,10 +126,8 @@ class Models:
         list of ModelVersion
             Oldest first.
         """
-        rows = self._session.scalars(
-            select(ModelVersionRow).order_by(ModelVersionRow.created_at, ModelVersionRow.name)
-        )
-        return [_model(row) for row in rows]
+        query = select(ModelVersionRow).order_by(ModelVersionRow.created_at, ModelVersionRow.name)
+        return [_model(row) for row in self._session.scalars(query)]
 
     def champion(self) -> ModelVersion | None:
         """Return the model version that serves.
@@ -295,4 +295,5 @@ def _model(row: ModelVersionRow) -> ModelVersion:
         map40=row.map40,
         report=dict(row.report),
         promoted_at=row.promoted_at,
+        scoring=Scoring.from_json(row.scoring) if row.scoring else None,
     )

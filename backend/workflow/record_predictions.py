@@ -22,8 +22,7 @@ def unscored(store: UnitOfWork, model_version: str) -> list[str]:
     list of str
         Image ids, sorted.
     """
-    answered = store.predictions.image_ids(model_version)
-    return [image_id for image_id in store.images.all() if image_id not in answered]
+    return store.predictions.unanswered(model_version)
 
 
 def record_predictions(
@@ -45,8 +44,9 @@ def record_predictions(
     int
         How many were new.
     """
+    image_ids = [prediction.image_id for prediction in predictions]
     answered = {
-        model_version: store.predictions.image_ids(model_version)
+        model_version: store.predictions.image_ids(model_version, image_ids)
         for model_version in {prediction.model_version for prediction in predictions}
     }
 

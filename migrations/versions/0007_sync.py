@@ -10,15 +10,18 @@ depends_on = None
 
 
 def upgrade() -> None:
-    with op.batch_alter_table("reading_project", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("user_id", sa.Integer(), nullable=True))
-        batch_op.add_column(sa.Column("compared_at", sa.DateTime(timezone=True), nullable=True))
-        batch_op.add_column(
-            sa.Column("other_tasks", sa.Integer(), server_default="0", nullable=False)
-        )
-        batch_op.add_column(sa.Column("shown_order", sa.Text(), nullable=True))
-    with op.batch_alter_table("worklist_entry", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("lost_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("reading_project", sa.Column("user_id", sa.Integer(), nullable=True))
+    op.add_column(
+        "reading_project", sa.Column("compared_at", sa.DateTime(timezone=True), nullable=True)
+    )
+    op.add_column(
+        "reading_project",
+        sa.Column("other_tasks", sa.Integer(), server_default="0", nullable=False),
+    )
+    op.add_column("reading_project", sa.Column("shown_order", sa.Text(), nullable=True))
+    op.add_column(
+        "worklist_entry", sa.Column("lost_at", sa.DateTime(timezone=True), nullable=True)
+    )
     op.create_table(
         "set_aside_task",
         sa.Column("reader_id", sa.String(length=64), nullable=False),
@@ -34,10 +37,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("set_aside_task")
-    with op.batch_alter_table("worklist_entry", schema=None) as batch_op:
-        batch_op.drop_column("lost_at")
-    with op.batch_alter_table("reading_project", schema=None) as batch_op:
-        batch_op.drop_column("shown_order")
-        batch_op.drop_column("other_tasks")
-        batch_op.drop_column("compared_at")
-        batch_op.drop_column("user_id")
+    # Not in a batch: on SQLite that drops the table and makes it anew, which the rows that
+    # refer to it forbid.
+    op.drop_column("worklist_entry", "lost_at")
+    for column in ("shown_order", "other_tasks", "compared_at", "user_id"):
+        op.drop_column("reading_project", column)

@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 from backend.domain.dataset import DatasetImage
 from backend.domain.metrics.average_precision import DetectionQuality, mean_average_precision
 from backend.domain.predictions import PredictedBox
-from ml_backend.detector import Detector, Radiograph, as_predicted_boxes
+from ml_backend.detector import Detector, as_predicted_boxes, detect
 from ml_backend.image_source import read_registered
+from ml_backend.letterbox import Radiograph
 
 LOWEST_SCORE = 0.001
 """Confidence from which a detector has to report boxes for its precision to be measured."""
@@ -46,7 +47,7 @@ def evaluate(
     for start in range(0, len(images), _AT_A_TIME):
         batch = images[start : start + _AT_A_TIME]
         pixels: list[Radiograph] = [read_registered(member.image) for member in batch]
-        for member, found in zip(batch, detector.detect(pixels), strict=True):
+        for member, found in zip(batch, detect(detector, pixels), strict=True):
             predictions[member.image.id] = as_predicted_boxes(found)
         on_image(len(predictions), len(images))
 

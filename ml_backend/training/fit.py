@@ -10,9 +10,9 @@ from typing import Any
 
 import torch
 
+from ml_backend.runtimes.torch_runtime import choose_device
 from ml_backend.training.weights import BaseWeightsMissingError
 from ml_backend.ultralytics_settings import import_part
-from ml_backend.yolo_detector import choose_device
 
 _AUGMENTATION: Mapping[str, float] = {
     # The detector has to bear another build, position and collimation; up is always up, and a

@@ -23,8 +23,8 @@ from backend.domain.images import Image, Split
 from backend.formats.radiographs import encode_png, read_file
 from backend.settings import Settings
 from ml_backend.app import create_app
-from ml_backend.detector import Radiograph
 from ml_backend.front_door import USER_NAME, password
+from ml_backend.letterbox import Radiograph
 from ml_backend.live_model import LiveModel
 from ml_backend.scripted_detector import ScriptedDetector
 

@@ -16,8 +16,9 @@ from backend.domain.findings import Finding
 from backend.formats.radiographs import encode_png, pixel_hash
 from backend.settings import Settings
 from ml_backend.app import create_app
-from ml_backend.detector import Detections, Radiograph
+from ml_backend.detector import Detections
 from ml_backend.front_door import USER_NAME, password
+from ml_backend.letterbox import Letterbox
 from ml_backend.live_model import LiveModel
 from ml_backend.scripted_detector import ScriptedDetector
 from tests.ml.conftest import ImageServer, radiograph, recorded
@@ -133,7 +134,11 @@ class TestPredict:
         live_model.swap(None)
 
         assert ask(client, task(link), task(link)) == [[], []]
-        assert client.get("/health").json() == {"status": "UP", "model_version": "none"}
+        assert client.get("/health").json() == {
+            "status": "UP",
+            "model_version": "none",
+            "runtime": "none",
+        }
         assert client.post("/setup", json={}).json() == {"model_version": "none"}
 
     def test_stores_nothing_when_the_detector_fails(
@@ -141,8 +146,8 @@ class TestPredict:
     ) -> None:
         class Broken(ScriptedDetector):
             @override
-            def detect(self, images: Sequence[Radiograph]) -> list[Detections]:
-                raise RuntimeError(f"CUDA error on {len(images)} images")
+            def detect_in(self, frames: Sequence[Letterbox]) -> list[Detections]:
+                raise RuntimeError(f"CUDA error on {len(frames)} images")
 
         live_model.swap(Broken())
 
@@ -198,10 +203,10 @@ class TestPredict:
 
         class Slow(ScriptedDetector):
             @override
-            def detect(self, images: Sequence[Radiograph]) -> list[Detections]:
+            def detect_in(self, frames: Sequence[Letterbox]) -> list[Detections]:
                 started.set()
                 assert may_end.wait(10)
-                return super().detect(images)
+                return super().detect_in(frames)
 
         live_model.swap(Slow())
         with ThreadPoolExecutor(1) as pool:
@@ -273,7 +278,11 @@ class TestFrontDoor:
         assert answer.headers["WWW-Authenticate"].startswith("Basic")
 
     def test_lets_everybody_ask_for_its_health(self, stranger: TestClient) -> None:
-        assert stranger.get("/health").json() == {"status": "UP", "model_version": "m1"}
+        assert stranger.get("/health").json() == {
+            "status": "UP",
+            "model_version": "m1",
+            "runtime": "a script",
+        }
 
 
 class TestSmallQuestions:
@@ -293,7 +302,7 @@ class TestSmallQuestions:
         assert 'overread_ml_requests_total{path="other",status="404"} 1.0' in text
         assert 'overread_ml_failed_tasks_total{cause="unreachable"} 1.0' in text
         assert 'overread_ml_failed_tasks_total{cause="forbidden-address"} 1.0' in text
-        assert 'overread_ml_model_info{model_version="m1"} 1.0' in text
+        assert 'overread_ml_model_info{model_version="m1",runtime="a script"} 1.0' in text
         assert 'overread_ml_request_seconds_count{path="/predict"} 1.0' in text
 
 

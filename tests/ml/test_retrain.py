@@ -1,5 +1,8 @@
 """Gather, fit, evaluate, gate: from readings in the store to the champion that serves."""
 
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -33,6 +36,7 @@ if find_spec("ultralytics") is None:  # not importorskip: it would import with t
 from ml_backend.retrain import Retrain  # noqa: E402
 from ml_backend.ultralytics_settings import import_part  # noqa: E402
 
+ROOT = Path(__file__).parents[2]
 SPLITS = [Split.TRAIN] * 4 + [Split.VALIDATION] * 2 + [Split.TEST] * 2
 HEART = MarkedBox(Finding.CARDIOMEGALY, Box(10.0, 40.0, 60.0, 80.0))
 
@@ -112,6 +116,11 @@ class TestRetrain:
         assert champion.dataset_version == "d1"
         assert Path(champion.weights_uri).is_file()
         assert [run.state for run in runs] == ["finished"]
+        assert champion.scoring is not None
+        assert champion.scoring.false_marks_per_image == settings.false_marks_per_image
+        calibration = champion.report["calibration"]
+        assert isinstance(calibration, dict)
+        assert {"d_ece_before", "d_ece_after", "reliability_after"} <= set(calibration)
 
     def test_leaves_the_champion_when_it_is_cut_off(
         self, filled: Store, settings: Settings, tmp_path: Path
@@ -144,6 +153,8 @@ class TestScorePool:
         detector = ScriptedDetector(model_version="m1")
 
         first = score_pool(filled, detector, clock=now)
+        with filled.snapshot() as unit:
+            failures = unit.predictions.failures("m1")
         damaged.write_bytes(content)
         second = score_pool(filled, detector, clock=now)
         third = score_pool(filled, detector, clock=now)
@@ -152,8 +163,45 @@ class TestScorePool:
         assert "i3" in first.failed[0].what
         assert (second.scored, second.failed) == (1, [])
         assert third.scored == 0
+        assert set(failures) == {"i3"}
+        assert "damaged or cut short" in failures["i3"]
         with filled.snapshot() as unit:
             assert len(unit.predictions.of_model("m1")) == 8
+            assert unit.predictions.failures("m1") == {}
+
+    def test_loses_nothing_and_doubles_nothing_when_it_is_killed(
+        self, filled: Store, settings: Settings, tmp_path: Path
+    ) -> None:
+        with filled.transaction() as unit:
+            unit.models.add(
+                ModelVersion("m1", ModelState.CHALLENGER, "none", "0" * 64, created_at=now())
+            )
+        program = (
+            "import os, signal, sys\n"
+            "from datetime import UTC, datetime\n"
+            "from backend.store.unit_of_work import Store\n"
+            "from ml_backend import score_pool as scoring\n"
+            "from ml_backend.scripted_detector import ScriptedDetector\n"
+            "scoring._KEPT_TOGETHER = 3\n"
+            "scoring.score_pool(\n"
+            "    Store(sys.argv[1]), ScriptedDetector(model_version='m1'),\n"
+            "    clock=lambda: datetime.now(UTC),\n"
+            "    on_images=lambda _: os.kill(os.getpid(), signal.SIGKILL),\n"
+            ")\n"
+        )
+        killed = subprocess.run(
+            [sys.executable, "-c", program, settings.sqlalchemy_url], check=False, cwd=ROOT
+        )
+        with filled.snapshot() as unit:
+            before = unit.predictions.image_ids("m1")
+
+        rest = score_pool(filled, ScriptedDetector(model_version="m1"), clock=now)
+
+        assert killed.returncode == -signal.SIGKILL
+        assert len(before) == 3
+        assert rest.scored == 5
+        with filled.snapshot() as unit:
+            assert len(unit.predictions.of_model("m1")) == unit.predictions.count() == 8
 
 
 class TestChampionWatch:

@@ -19,14 +19,11 @@ torch = pytest.importorskip("torch")
 if find_spec("ultralytics") is None:  # not importorskip: it would import with telemetry on
     pytest.skip("needs the extra `ml`", allow_module_level=True)
 
+from ml_backend.detector import detect  # noqa: E402
+from ml_backend.runtimes.network import UnusableWeightsError  # noqa: E402
+from ml_backend.runtimes.torch_runtime import choose_device  # noqa: E402
 from ml_backend.ultralytics_settings import import_part, import_ultralytics  # noqa: E402
-from ml_backend.yolo_detector import (  # noqa: E402
-    BrokenDetectorError,
-    UnusableWeightsError,
-    YoloDetector,
-    choose_device,
-    suppress_duplicates,
-)
+from ml_backend.yolo_detector import BrokenDetectorError, YoloDetector  # noqa: E402
 
 FAMILIES = ["yolov8n", "yolo11n", "yolo26n"]
 
@@ -75,7 +72,9 @@ class TestAgainstUltralytics:
         (theirs,) = import_ultralytics().YOLO(str(weights))(
             str(path), imgsz=128, conf=0.05, iou=0.5, max_det=300, device="cpu"
         )
-        (ours,) = YoloDetector(weights, "m1", device="cpu").detect([np.asarray(image)])
+        (ours,) = detect(
+            YoloDetector(weights, "m1", device="cpu", runtime="torch"), [np.asarray(image)]
+        )
 
         found = theirs.boxes.data.numpy()
         found = found[(found[:, 2:4] - found[:, :2] >= 1).all(axis=1)]  # they keep empty boxes
@@ -89,30 +88,30 @@ class TestAgainstUltralytics:
 
 class TestYoloDetector:
     def test_answers_every_image_of_a_mixed_batch_as_it_would_alone(self, weights: Path) -> None:
-        detector = YoloDetector(weights, "m1", device="cpu", min_score=0.01)
+        detector = YoloDetector(weights, "m1", device="cpu", runtime="onnxruntime", min_score=0.01)
         images = [radiograph(n, 60 + 7 * n, 128) for n in range(6)] * 4
 
-        together = detector.detect(images)
+        together = detect(detector, images)
 
         assert len(together) == len(images)
         for image, found in zip(images[:6], together, strict=False):
-            (alone,) = detector.detect([image])
+            (alone,) = detect(detector, [image])
             np.testing.assert_allclose(alone.boxes, found.boxes, atol=0.05)
             box_rules.check_boxes(found.boxes)
 
     def test_answers_no_images_with_nothing(self, weights: Path) -> None:
-        assert YoloDetector(weights, "m1", device="cpu").detect([]) == []
+        assert YoloDetector(weights, "m1", device="cpu", runtime="torch").detect_in([]) == []
 
     def test_sees_at_the_size_of_its_training(self, weights: Path) -> None:
         assert YoloDetector(weights, "m1", device="cpu").image_size_px == 128
 
     def test_answers_several_threads(self, weights: Path) -> None:
-        detector = YoloDetector(weights, "m1", device="cpu", min_score=0.01)
+        detector = YoloDetector(weights, "m1", device="cpu", runtime="onnxruntime", min_score=0.01)
         images = [radiograph(n, 64 + 32 * (n % 3), 128) for n in range(12)]
-        expected = detector.detect(images)
+        expected = detect(detector, images)
 
         with ThreadPoolExecutor(4) as pool:
-            answers = list(pool.map(lambda image: detector.detect([image])[0], images))
+            answers = list(pool.map(lambda image: detect(detector, [image])[0], images))
 
         for answer, right in zip(answers, expected, strict=True):
             np.testing.assert_allclose(answer.boxes, right.boxes, atol=0.05)
@@ -124,7 +123,7 @@ class TestYoloDetector:
         torch.save(checkpoint, path)
 
         with pytest.raises(BrokenDetectorError, match="not finite"):
-            YoloDetector(path, "m1", device="cpu").detect([radiograph()])
+            detect(YoloDetector(path, "m1", device="cpu", runtime="torch"), [radiograph()])
 
     def test_refuses_weights_of_other_findings(self, tmp_path: Path) -> None:
         names = {0: "person", 1: "bicycle", 2: "car", 3: "cat"}
@@ -151,33 +150,6 @@ class TestYoloDetector:
         with pytest.raises(UnusableWeightsError):
             YoloDetector(tmp_path / "w.pt", "m1", device="cpu")
         assert not (tmp_path / "owned").exists()
-
-
-class TestSuppressDuplicates:
-    def test_keeps_the_better_of_two_and_another_finding_at_the_same_place(self) -> None:
-        places = torch.tensor([[50.0, 51, 50], [50, 50, 50], [20, 20, 20], [20, 20, 20]])
-        scores = torch.tensor([[0.9, 0.8, 0.0], [0.0, 0.0, 0.7]])
-
-        boxes, findings, kept = suppress_duplicates(torch.cat([places, scores]), min_score=0.05)
-
-        assert findings.tolist() == [0, 1]
-        assert kept.tolist() == pytest.approx([0.9, 0.7])
-        assert boxes[0].tolist() == [40, 40, 60, 60]
-
-    def test_returns_nothing_below_the_lowest_score(self) -> None:
-        boxes, findings, scores = suppress_duplicates(torch.zeros(18, 5), min_score=0.05)
-
-        assert boxes.shape == (0, 4)
-        assert len(findings) == len(scores) == 0
-
-    def test_takes_a_field_of_ten_thousand_places(self) -> None:
-        torch.manual_seed(0)
-        field = torch.cat([torch.rand(4, 10_000) * 100, torch.rand(14, 10_000)])
-
-        _, findings, _ = suppress_duplicates(field, min_score=0.001)
-
-        assert findings.bincount(minlength=14).max() <= 100
-        assert findings.bincount(minlength=14).min() > 0
 
 
 class TestChooseDevice:

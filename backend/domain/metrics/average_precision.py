@@ -221,6 +221,25 @@ def micro_average_precision(
     return _areas(apart[0], apart[1], (iou_threshold,))[0]
 
 
+def mark_hits(true: BoxTable, found: BoxTable, *, iou_threshold: float = 0.4) -> NDArray[np.bool_]:
+    """Tell which marks of one finding are true, as `average_precision` defines it.
+
+    Parameters
+    ----------
+    true, found : BoxTable
+        True and predicted boxes of one finding.
+    iou_threshold : float
+        A predicted box must overlap a true one by more than this.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        For every predicted box, in the order of `found`.
+    """
+    nearest, overlap = _nearest_truth(true, found)
+    return _hits(np.where(overlap > iou_threshold, nearest, -1))
+
+
 def _areas(true: BoxTable, found: BoxTable, iou_thresholds: Sequence[float]) -> list[float]:
     """Return the areas under precision over recall of one finding that occurs."""
     nearest, overlap = _nearest_truth(true, found)

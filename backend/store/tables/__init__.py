@@ -22,6 +22,7 @@ from backend.store.tables.models import (
     ModelVersionRow,
     PredictedBoxRow,
     PredictionRow,
+    ScoringFailureRow,
     TrainingRunRow,
 )
 from backend.store.tables.people import (
@@ -58,6 +59,7 @@ __all__ = [
     "ReadingProjectRow",
     "ReadingRow",
     "ReleaseRow",
+    "ScoringFailureRow",
     "SetAsideTaskRow",
     "SupporterRow",
     "Table",

@@ -33,6 +33,7 @@ class ModelVersionRow(Table):
     dataset_version: Mapped[str | None] = mapped_column(ForeignKey("dataset_version.name"))
     map40: Mapped[float | None]
     report: Mapped[dict[str, Any]]
+    scoring: Mapped[dict[str, Any] | None]
     created_at: Mapped[datetime]
     promoted_at: Mapped[datetime | None]
 
@@ -47,6 +48,7 @@ class PredictionRow(Table):
     image_id: Mapped[str] = mapped_column(ForeignKey("image.id"))
     model_version: Mapped[str] = mapped_column(ForeignKey("model_version.name"), index=True)
     predicted_at: Mapped[datetime]
+    features: Mapped[bytes | None]
 
 
 class PredictedBoxRow(BoxColumns, Table):
@@ -61,6 +63,20 @@ class PredictedBoxRow(BoxColumns, Table):
     id: Mapped[int] = mapped_column(primary_key=True)
     prediction_id: Mapped[int] = mapped_column(ForeignKey("prediction.id"), index=True)
     score: Mapped[float]
+    raw_score: Mapped[float | None]
+    spread_px: Mapped[float | None]
+
+
+class ScoringFailureRow(Table):
+    """An image that a model version could not look at; tried again by the next run."""
+
+    __tablename__ = "scoring_failure"
+
+    image_id: Mapped[str] = mapped_column(ForeignKey("image.id"), primary_key=True)
+    model_version: Mapped[str] = mapped_column(ForeignKey("model_version.name"), primary_key=True)
+    reason: Mapped[str]
+    attempts: Mapped[int]
+    failed_at: Mapped[datetime]
 
 
 class TrainingRunRow(Table):

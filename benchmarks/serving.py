@@ -1,0 +1,81 @@
+"""How fast pre-annotations are, against the bare network.
+
+`--device cuda` measures from the image cache to the boxes in one process and needs no store, no
+Label Studio and no web server: run it from a checkout on a machine with a GPU.
+"""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+from pathlib import Path
+
+import torch
+
+from benchmarks import serving_device
+
+_WEIGHTS = Path(__file__).parents[1] / "backend" / "demo" / "sample" / "weights.pt"
+
+
+def on_gpu(weights: Path, *, size_px: int, seconds: float) -> dict[str, float | str | None]:
+    """Measure on the first GPU."""
+    with tempfile.TemporaryDirectory() as folder:
+        speed = serving_device.measure(
+            weights,
+            Path(folder),
+            device="0",
+            runtime="auto",
+            size_px=size_px,
+            seconds=seconds,
+        )
+        return speed | serving_device.half_precision_differs(
+            weights, Path(folder), size_px=size_px
+        )
+
+
+def main() -> None:
+    """Run, print a table or JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="within a minute")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--weights", type=Path, default=_WEIGHTS, help="a checkpoint to serve")
+    parser.add_argument("--size", type=int, default=0, help="longer side in pixels")
+    chosen = parser.parse_args()
+    seconds = 5.0 if chosen.quick else 20.0
+    if chosen.device == "cuda":
+        figures = on_gpu(chosen.weights, size_px=chosen.size or 512, seconds=seconds)
+        machine = torch.cuda.get_device_name(0)
+    else:
+        # Imported here, because a machine that only lends its GPU has no web server.
+        from benchmarks.serving_http import on_cpu  # noqa: PLC0415
+
+        figures = on_cpu(chosen.weights, size_px=chosen.size or 640, quick=chosen.quick)
+        machine = platform.processor() or platform.machine()
+    conditions = {
+        "device": chosen.device,
+        "machine": machine,
+        "cores": os.cpu_count(),
+        "size_px": chosen.size or (512 if chosen.device == "cuda" else 640),
+        "weights": chosen.weights.name,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
+    if chosen.json:
+        result = {
+            "name": "serving",
+            "quick": chosen.quick,
+            "conditions": conditions,
+            "figures": figures,
+        }
+        sys.stdout.write(json.dumps(result) + "\n")
+        return
+    for name, figure in (conditions | figures).items():
+        shown = f"{figure:.3f}" if isinstance(figure, float) else figure
+        sys.stdout.write(f"{name:36} {shown}\n")
+
+
+if __name__ == "__main__":
+    main()

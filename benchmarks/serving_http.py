@@ -1,0 +1,242 @@
+"""The whole server over HTTP on a CPU, beside the bare passes of the same runtime."""
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import httpx2
+import numpy as np
+import psutil
+import torch
+from pydantic import SecretStr
+
+from backend.domain.images import Image
+from backend.domain.models import ModelVersion
+from backend.settings import Settings
+from benchmarks.served_pool import filled_store, sized_weights
+from ml_backend.front_door import USER_NAME, password
+from ml_backend.image_cache import ImageCache
+from ml_backend.open_detector import open_detector
+from ml_backend.task_images import read_small
+from ml_backend.yolo_detector import YoloDetector
+
+_IMAGES = 64
+_START_SECONDS = 120.0
+
+
+def on_cpu(weights: Path, *, size_px: int, quick: bool) -> dict[str, float | str | None]:
+    """Start the server on a CPU and measure it."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        settings = Settings(
+            data_dir=folder / "data",
+            secret_key=SecretStr("b" * 40),
+            device="cpu",
+            ml_backend_port=19_093,
+        )
+        store = filled_store(settings, sized_weights(weights, size_px, folder), _IMAGES)
+        with store.snapshot() as unit:
+            champion = unit.models.champion()
+            images = list(unit.images.all().values())
+        assert champion is not None  # noqa: S101 - it was just adopted
+        tasks = [
+            {"id": number, "data": {"image": f"{settings.backend_url}/images/{image.id}.png"}}
+            for number, image in enumerate(images)
+        ]
+        floor = _Floor(settings, champion, images[0])  # exports the network, as a first start does
+        with _server(settings) as (server, cold_start), _Client(settings) as ask:
+            ask(tasks)  # fills the cache
+            figures = _figures(ask, floor, tasks, server, rounds=1 if quick else 7)
+        eager = _eager_images_per_second(Path(champion.weights_uri), size_px)
+        return {
+            "runtime": floor.runtime,
+            **figures,
+            "throughput_vs_eager_torch": figures["images_per_second"] / eager,
+            "cold_start_seconds": cold_start,
+        }
+
+
+class _Floor:
+    """Bare passes of the champion's network, in this process."""
+
+    def __init__(self, settings: Settings, champion: ModelVersion, image: Image) -> None:
+        detector = open_detector(settings, champion)
+        assert isinstance(detector, YoloDetector)  # noqa: S101 - that is the default
+        copy = read_small(image, ImageCache(settings.image_cache_dir))
+        self._frames = detector.frame(copy.pixels, copy.size_px).pixels[None]
+        self._network = detector.bare
+        self.runtime, self._workers = detector.runtime, detector.workers
+
+    def once(self) -> None:
+        self._network.forward(self._frames)
+
+    def images_per_second(self, passes: int) -> float:
+        started = time.perf_counter()
+        with ThreadPoolExecutor(self._workers) as pool:
+            list(pool.map(lambda _: self.once(), range(passes)))
+        return passes / (time.perf_counter() - started)
+
+
+class _Client:
+    """Asks the server as Label Studio does."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._client = httpx2.Client(
+            base_url=f"http://{settings.ml_backend_host}:{settings.ml_backend_port}",
+            auth=(USER_NAME, password(settings)),
+            timeout=120,
+            trust_env=False,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def __call__(self, tasks: list[dict[str, Any]]) -> None:
+        results = self._client.post("/predict", json={"tasks": tasks}).json()["results"]
+        if [] in results:
+            raise RuntimeError("the server left images out; the figures would flatter it")
+
+    def health(self) -> None:
+        self._client.get("/health")
+
+
+def _figures(
+    ask: _Client,
+    floor: _Floor,
+    tasks: list[dict[str, Any]],
+    server: psutil.Process,
+    *,
+    rounds: int,
+) -> dict[str, float]:
+    single, bare = [], []
+    single_cpu = bare_cpu = 0.0
+    for _ in range(rounds * 15):
+        started, busy = time.perf_counter(), time.process_time()
+        floor.once()
+        bare.append(time.perf_counter() - started)
+        bare_cpu += time.process_time() - busy
+        busy = _cpu_seconds(server)
+        started = time.perf_counter()
+        ask(tasks[:1])
+        single.append(time.perf_counter() - started)
+        single_cpu += _cpu_seconds(server) - busy
+
+    ratios: dict[str, list[float]] = {"one": [], "four": []}
+    speeds: dict[str, list[float]] = {"one": [], "four": [], "floor": []}
+    with _probing(ask.health) as probes:
+        for _ in range(rounds):
+            one = len(tasks) / _timed(lambda: ask(tasks))
+            speed = floor.images_per_second(len(tasks))
+            four = len(tasks) / _timed(lambda: _four_at_once(ask, tasks))
+            for name, figure in (("one", one), ("four", four), ("floor", speed)):
+                speeds[name].append(figure)
+            ratios["one"].append(one / speed)
+            ratios["four"].append(four / speed)
+    return {
+        "throughput_vs_floor": statistics.median(ratios["one"]),
+        "throughput_vs_floor_4x16": statistics.median(ratios["four"]),
+        "images_per_second": statistics.median(speeds["one"]),
+        "images_per_second_4x16": statistics.median(speeds["four"]),
+        "floor_images_per_second": statistics.median(speeds["floor"]),
+        "p50_vs_floor": statistics.median(single) / statistics.median(bare),
+        "p95_vs_floor": float(np.quantile(single, 0.95) / np.quantile(bare, 0.95)),
+        "cpu_vs_floor": single_cpu / bare_cpu,
+        "p50_ms": statistics.median(single) * 1e3,
+        "p95_ms": float(np.quantile(single, 0.95)) * 1e3,
+        "floor_p50_ms": statistics.median(bare) * 1e3,
+        "slowest_health_ms": max(probes) * 1e3,
+        "median_health_ms": statistics.median(probes) * 1e3,
+        "peak_rss_mb": _peak_rss_mb(server),
+    }
+
+
+def _four_at_once(ask: _Client, tasks: list[dict[str, Any]]) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(ask, [tasks[number::4] for number in range(4)]))
+
+
+@contextmanager
+def _server(settings: Settings) -> Iterator[tuple[psutil.Process, float]]:
+    """Run the ML backend; yield it and how long it took until the champion served."""
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "backend.cli", "serve-ml"],
+        env=settings.as_environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    url = f"http://{settings.ml_backend_host}:{settings.ml_backend_port}/health"
+    try:
+        while True:
+            try:
+                if httpx2.get(url, trust_env=False).json()["model_version"] != "none":
+                    break
+            except httpx2.HTTPError:
+                pass
+            if process.poll() is not None or time.perf_counter() - started > _START_SECONDS:
+                raise RuntimeError("the ML backend did not start")
+            time.sleep(0.05)
+        yield psutil.Process(process.pid), time.perf_counter() - started
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@contextmanager
+def _probing(probe: Callable[[], None]) -> Iterator[list[float]]:
+    """Time a probe again and again meanwhile."""
+    seconds: list[float] = []
+    stopped = threading.Event()
+
+    def work() -> None:
+        while not stopped.wait(0.05):
+            seconds.append(_timed(probe))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield seconds
+    finally:
+        stopped.set()
+        thread.join()
+
+
+def _eager_images_per_second(weights: Path, size_px: int) -> float:
+    """Return images per second of torch without export, as Label Studio's example runs it."""
+    from ml_backend.runtimes.network import load_network  # noqa: PLC0415
+
+    network = load_network(weights, torch.device("cpu"))
+    frame = torch.full((1, size_px, size_px * 13 // 16 // 32 * 32), 90, dtype=torch.uint8)
+    torch.set_num_threads(1)  # what ultralytics chooses on two cores
+    with torch.inference_mode():
+        network(frame)
+        times = [_timed(lambda: network(frame)) for _ in range(15)]
+    return 1 / statistics.median(times)
+
+
+def _timed(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def _cpu_seconds(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+def _peak_rss_mb(process: psutil.Process) -> float:
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    (line,) = (line for line in status.splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024

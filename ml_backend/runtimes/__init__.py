@@ -1,0 +1,1 @@
+"""The same network on torch, ONNX Runtime and OpenVINO."""

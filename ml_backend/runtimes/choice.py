@@ -1,0 +1,108 @@
+"""Which runtime runs a network on this machine."""
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import torch
+
+from ml_backend.runtimes.network import NetworkFacts, load_network
+from ml_backend.runtimes.raw_output import Runtime
+from ml_backend.runtimes.torch_runtime import TorchRuntime
+
+RuntimeName: TypeAlias = Literal["torch", "onnxruntime", "openvino", "openvino-bf16"]
+
+
+class UnavailableRuntimeError(RuntimeError):
+    """The runtime that is asked for cannot run here."""
+
+
+def choose_runtime(wanted: str, device: torch.device) -> RuntimeName:
+    """Return the runtime to use.
+
+    Parameters
+    ----------
+    wanted : str
+        A runtime's name, or "auto" for the fastest that this machine has.
+    device : torch.device
+        Where to run.
+
+    Returns
+    -------
+    str
+        On a GPU torch; on a CPU OpenVINO, in bfloat16 where the CPU has it, else ONNX Runtime,
+        else torch.
+
+    Raises
+    ------
+    UnavailableRuntimeError
+        If it is asked for a runtime that is not installed, does not exist, or is no runtime
+        for a GPU.
+    """
+    installed = _installed()
+    if wanted == "auto":
+        return installed[0] if device.type == "cpu" else "torch"
+    for name in installed:
+        if name == wanted and (device.type == "cpu" or name == "torch"):
+            return name
+    raise UnavailableRuntimeError(
+        f"the runtime {wanted!r} does not run on this machine's {device.type}; expected "
+        f"{', '.join(installed) if device.type == 'cpu' else 'torch'}: set OVERREAD_RUNTIME"
+    )
+
+
+def open_runtime(
+    name: RuntimeName, weights: Path, *, device: torch.device, exports_dir: Path
+) -> tuple[Runtime, NetworkFacts]:
+    """Make a network ready to run.
+
+    Parameters
+    ----------
+    name : str
+        Which runtime.
+    weights : Path
+        A checkpoint written by ultralytics.
+    device : torch.device
+        Where to run.
+    exports_dir : Path
+        Where exported networks are kept.
+
+    Returns
+    -------
+    runtime : Runtime
+        Ready to run.
+    facts : NetworkFacts
+        What has to be known to use what it says.
+    """
+    # Imported here, because none of them is there on every machine.
+    if name == "torch":
+        network = load_network(weights, device)
+        return TorchRuntime(network, is_half=device.type == "cuda"), network.facts
+    from ml_backend.runtimes.exported import exported  # noqa: PLC0415
+
+    path, facts = exported(weights, exports_dir)
+    if name == "onnxruntime":
+        from ml_backend.runtimes.onnx_runtime import OnnxRuntime  # noqa: PLC0415
+
+        return OnnxRuntime(path, cores=_cores()), facts
+    from ml_backend.runtimes.openvino_runtime import OpenVinoRuntime  # noqa: PLC0415
+
+    return OpenVinoRuntime(path, cores=_cores(), is_bfloat16=name == "openvino-bf16"), facts
+
+
+def _installed() -> list[RuntimeName]:
+    names: list[RuntimeName] = []
+    if find_spec("onnx") and find_spec("openvino"):
+        from ml_backend.runtimes.openvino_runtime import cpu_has_bfloat16  # noqa: PLC0415
+
+        names += ["openvino-bf16", "openvino"] if cpu_has_bfloat16() else ["openvino"]
+    if find_spec("onnx") and find_spec("onnxruntime"):
+        names.append("onnxruntime")
+    return [*names, "torch"]
+
+
+def _cores() -> int:
+    return (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )

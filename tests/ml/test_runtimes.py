@@ -1,0 +1,134 @@
+"""The same weights say the same on every runtime."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from backend.demo import sample
+from backend.formats.radiographs import read_file
+from ml_backend.detector import Detections, detect
+from ml_backend.letterbox import Radiograph
+
+torch = pytest.importorskip("torch")
+if find_spec("ultralytics") is None:  # not importorskip: it would import with telemetry on
+    pytest.skip("needs the extra `ml`", allow_module_level=True)
+
+from ml_backend.runtimes import choice  # noqa: E402
+from ml_backend.runtimes.network import load_network  # noqa: E402
+from ml_backend.runtimes.openvino_runtime import cpu_has_bfloat16  # noqa: E402
+from ml_backend.yolo_detector import YoloDetector  # noqa: E402
+
+CPU = torch.device("cpu")
+SHARED = Path(__file__).parents[3] / "shared" / "data" / "weights"
+TRAINED = [sample.WEIGHTS, SHARED / "yolov8n.pt", SHARED / "yolo26n.pt"]
+IMAGE_SIZE_PX = 320
+
+
+@pytest.fixture(scope="module")
+def images() -> list[Radiograph]:
+    """Radiographs of several shapes."""
+    files = sorted(sample.sample_images().files)[:6]
+    whole = [read_file(path).pixels for path in files]
+    return [image[: image.shape[0] * 4 // (4 + n), :] for n, image in enumerate(whole)]
+
+
+@pytest.fixture(scope="module", params=TRAINED, ids=lambda path: path.stem)
+def weights(request: pytest.FixtureRequest) -> Path:
+    path: Path = request.param
+    if not path.exists():
+        pytest.skip(f"{path.name} is not beside this checkout")
+    return path
+
+
+@pytest.fixture(scope="module")
+def exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("exports")
+
+
+def answers(
+    weights: Path, exports: Path, images: list[Radiograph], runtime: str
+) -> list[Detections]:
+    detector = YoloDetector(
+        weights,
+        "m1",
+        device="cpu",
+        runtime=runtime,
+        exports_dir=exports,
+        image_size_px=IMAGE_SIZE_PX,
+        min_score=0.005,
+        titles=load_network(weights, CPU).facts.titles,
+    )
+    return detect(detector, images)
+
+
+@pytest.fixture(scope="module")
+def by_torch(weights: Path, exports: Path, images: list[Radiograph]) -> list[Detections]:
+    found = answers(weights, exports, images, "torch")
+    assert sum(len(each) for each in found) > 5, "nothing to compare"
+    return found
+
+
+class TestEveryRuntime:
+    @pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+    def test_marks_what_torch_marks(
+        self,
+        weights: Path,
+        exports: Path,
+        images: list[Radiograph],
+        by_torch: list[Detections],
+        runtime: str,
+    ) -> None:
+        for ours, theirs in zip(answers(weights, exports, images, runtime), by_torch, strict=True):
+            assert len(ours) == len(theirs)
+            np.testing.assert_array_equal(ours.findings, theirs.findings)
+            np.testing.assert_allclose(ours.boxes, theirs.boxes, atol=1)
+            np.testing.assert_allclose(ours.scores, theirs.scores, atol=1e-2)
+            np.testing.assert_allclose(ours.spreads, theirs.spreads, atol=1)
+            np.testing.assert_allclose(ours.features, theirs.features, atol=1e-2)
+
+    @pytest.mark.skipif(not cpu_has_bfloat16(), reason="this CPU has no bfloat16")
+    def test_marks_nearly_the_same_in_bfloat16(
+        self, weights: Path, exports: Path, images: list[Radiograph], by_torch: list[Detections]
+    ) -> None:
+        found = answers(weights, exports, images, "openvino-bf16")
+
+        for ours, theirs in zip(found, by_torch, strict=True):
+            for finding, score in zip(theirs.findings, theirs.scores, strict=True):
+                if score > 0.1:
+                    nearest = np.abs(ours.scores[ours.findings == finding] - score).min()
+                    assert nearest < 0.1
+
+    def test_gives_features_of_every_image(self, by_torch: list[Detections]) -> None:
+        assert {each.features.shape for each in by_torch} == {(896,)}
+        assert len({each.features.tobytes() for each in by_torch}) == len(by_torch)
+
+
+class TestExports:
+    def test_are_made_once_per_weights(
+        self, weights: Path, tmp_path: Path, images: list[Radiograph]
+    ) -> None:
+        answers(weights, tmp_path, images[:1], "onnxruntime")
+        (made,) = tmp_path.glob("*.onnx")
+        before = made.stat().st_mtime_ns
+
+        answers(weights, tmp_path, images[:1], "onnxruntime")
+
+        assert [path.stat().st_mtime_ns for path in tmp_path.glob("*.onnx")] == [before]
+
+
+class TestChooseRuntime:
+    def test_takes_the_fastest_that_is_installed(self) -> None:
+        expected = "openvino-bf16" if cpu_has_bfloat16() else "openvino"
+        assert choice.choose_runtime("auto", CPU) == expected
+
+    def test_takes_torch_on_a_gpu(self) -> None:
+        assert choice.choose_runtime("auto", torch.device("cuda:0")) == "torch"
+
+    @pytest.mark.parametrize(
+        ("wanted", "device"), [("tensorrt", "cpu"), ("openvino", "cuda:0"), ("", "cpu")]
+    )
+    def test_says_what_can_be_had(self, wanted: str, device: str) -> None:
+        with pytest.raises(choice.UnavailableRuntimeError, match=r"expected .*torch"):
+            choice.choose_runtime(wanted, torch.device(device))
