@@ -119,9 +119,12 @@ class TestExports:
 
 
 class TestChooseRuntime:
-    def test_takes_the_fastest_that_is_installed(self) -> None:
-        expected = "openvino-bf16" if cpu_has_bfloat16() else "openvino"
-        assert choice.choose_runtime("auto", CPU) == expected
+    def test_takes_the_fastest_that_says_the_same_as_torch(self) -> None:
+        assert choice.choose_runtime("auto", CPU) == "openvino"
+
+    @pytest.mark.skipif(not cpu_has_bfloat16(), reason="this processor has no bfloat16")
+    def test_takes_bfloat16_when_asked(self) -> None:
+        assert choice.choose_runtime("openvino-bf16", CPU) == "openvino-bf16"
 
     def test_takes_torch_on_a_gpu(self) -> None:
         assert choice.choose_runtime("auto", torch.device("cuda:0")) == "torch"
