@@ -294,6 +294,7 @@ class TestWall:
 
         draft = ask("POST", f"/api/tasks/{task}/drafts", body={**over, "result": []})["id"]
         for method, path, body in (
+            ("POST", f"/api/annotations/{theirs['annotation']}/convert-to-draft", {}),
             ("PATCH", f"/api/annotations/{made}/", over),
             ("PATCH", f"/api/annotations/{made}/", {"task": theirs["task"]}),
             ("PATCH", f"/api/annotations/{made}/", {"project": theirs["project"]}),
@@ -404,6 +405,9 @@ class TestSession:
         made = session.submit(task, [no_finding_item()], lead_time_seconds=1)
         session.revise(made, [no_finding_item()])
         session.withdraw(made)
+        skipped = session.submit(task, [], lead_time_seconds=1, was_cancelled=True)
+        # What "Cancel skip" asks for.
+        session._connection.ask("POST", f"/api/annotations/{skipped}/convert-to-draft", body={})
         state = client.task_state(project, task.task_id)
         assert state is not None
         assert state.annotations == ()

@@ -68,6 +68,7 @@ READING: Mapping[str, frozenset[str]] = {
     "tasks:api:task-drafts": _ADD,
     "tasks:api:task-annotations-drafts": _ADD,
     "tasks:api-annotations:annotation-detail": _WRITE - {"POST"},
+    "tasks:api-annotations:annotation-convert-to-draft": _ADD,  # "Cancel skip"
     "tasks:api-drafts:draft-detail": _WRITE - {"POST"},
 }
 """Name of a route to the methods that a reader may use on it."""
