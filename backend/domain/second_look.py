@@ -224,7 +224,8 @@ def _about(box: PredictedBox, own: Sequence[ReadBox]) -> StrongDisagreement:
     weight = WEIGHTS[box.finding] * box.score
     overlaps = _ious([box], own)
     if overlaps.size and overlaps.max() >= SAME_PLACE_IOU:
-        rival = own[int(overlaps.argmax())]
+        nearest = np.flatnonzero(overlaps.ravel() == overlaps.max()).tolist()
+        rival = min((own[place] for place in nearest), key=lambda one: (one.finding, one.box))
         kind = Disagreement.OTHER_FINDING
         return StrongDisagreement(kind, weight * _STRENGTHS[kind], box, rival)
     return StrongDisagreement(Disagreement.MISSED, weight, box)

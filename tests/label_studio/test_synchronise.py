@@ -2,7 +2,6 @@
 
 import shutil
 import sqlite3
-import uuid
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -212,7 +211,7 @@ class TestSynchronise:
     ) -> None:
         monkeypatch.setattr("backend.label_studio.client._STATE_PAGE", 2)
         changed = {"selectedItems": {"all": True, "excluded": []}}
-        room.reader._connection.ask(
+        room.client.connection.ask(
             "POST",
             "/api/dm/actions",
             params={"id": "predictions_to_annotations", "project": room.project_id},
@@ -273,8 +272,11 @@ class TestDeletion:
 class TestPeople:
     def test_may_be_renamed(self, room: Room) -> None:
         user_id = room.reader.user_id()
-        name = {"first_name": "Ada", "last_name": uuid.uuid4().hex}
-        room.reader._connection.ask("PATCH", f"/api/users/{user_id}/", body=name)
+        with closing(sqlite3.connect(room.database)) as live, live:
+            live.execute(
+                "UPDATE htx_user SET first_name = 'Ada', last_name = 'Lovelace' WHERE id = ?",
+                [user_id],
+            )
         room.read("a")
 
         assert room.sync().received[Received.NEW] == 1
