@@ -1,9 +1,9 @@
 """What it costs to push 15,000 tasks to a real Label Studio, to pull 15,000 annotations, to sync.
 
 One reader has 15,000 images on the worklist, another 1,000. All tasks are pushed with the boxes of
-a model; then every shown prediction becomes the reader's annotation by one action of Label Studio's
-own Data Manager (`predictions_to_annotations`), since 15,000 submissions one by one would take an
-hour; then all are pulled. After that both readers get 40 further images, and syncs are
+a model; then every shown prediction becomes an annotation of the reader by one action of Label
+Studio's own Data Manager (`predictions_to_annotations`), since 15,000 submissions one by one would
+take an hour; then all are pulled. After that both readers get 40 further images, and syncs are
 timed in which nothing has changed, or ten things have (two images read, eight answers changed), in
 the small project and in the large one: they should cost the same.
 """
