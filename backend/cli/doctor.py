@@ -165,7 +165,8 @@ def _blinding(settings: Settings, project: ReaderProject, others: list[int]) -> 
     if gaps:
         state = f"reachable; blinding is not enforced, only procedural: {'; '.join(gaps)}"
         return Checkup(what, state, _BUILD_THE_WALL)
-    return Checkup(what, "reachable; blinding is enforced: other readers' work was refused")
+    tried = "other readers' work was refused" if others else "there is no other reader to try yet"
+    return Checkup(what, f"reachable; blinding is enforced: {tried}")
 
 
 def _label_studio_command(settings: Settings) -> Checkup:

@@ -26,6 +26,7 @@ _COMMANDS = {
     "queue": "backend.cli.queue:app",
     "models": "backend.cli.models:app",
     "release": "backend.cli.releases:app",
+    "accounts": "backend.cli.accounts:app",
     "tokens": "backend.cli.tokens:app",
 }
 _INSTALLED = {

@@ -120,7 +120,7 @@ class SignIn:
 
     def _account(self, email: str, password: str) -> Account | None:
         with self._lobby.store.snapshot() as unit:
-            account = unit.accounts.get(email)
+            account = unit.accounts.get(email) or unit.accounts.get(email.lower())
         password_hash = None if account is None else account.password_hash
         return account if is_password(password[:_LONGEST_PASSWORD], password_hash) else None
 

@@ -90,6 +90,27 @@ class Accounts:
         row = self._session.get(AccountRow, name)
         return None if row is None else _account(row)
 
+    def all(self) -> list[Account]:
+        """Return every account.
+
+        Returns
+        -------
+        list of Account
+            By name.
+        """
+        rows = self._session.scalars(select(AccountRow).order_by(AccountRow.name))
+        return [_account(row) for row in rows]
+
+    def remove(self, name: str) -> None:
+        """Take an account away; an open session ends with it.
+
+        Parameters
+        ----------
+        name : str
+            Its name; one that nobody has is fine.
+        """
+        self._session.execute(delete(AccountRow).where(AccountRow.name == name))
+
     def rename_reader(self, reader_id: str, name: str) -> None:
         """Let a reader sign in under another e-mail address, with the same password.
 
