@@ -28,7 +28,7 @@ pytestmark = [
     pytest.mark.xdist_group("label_studio"),
 ]
 
-ADMIN = "a" * 40
+ADMIN = "admin".ljust(40, "0")
 
 
 @pytest.fixture(scope="module")
