@@ -8,12 +8,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from backend.domain import boxes as box_rules
-from backend.domain import notes
 from backend.domain.boxes import Box
-from backend.domain.findings import NO_FINDING_NAME, Finding, UnknownFindingError
+from backend.domain.findings import NO_FINDING_NAME, Finding
 from backend.domain.predictions import PredictedBox
 from backend.domain.readings import Certainty, Origin, ReadBox
-from backend.domain.worklists import Skip, SkipReason
+from backend.domain.worklists import Skip
+from backend.label_studio import skips
+from backend.label_studio.labelled_boxes import (
+    MalformedRegionError,
+    UnknownLabelError,
+    labelled_box,
+)
 from backend.label_studio.regions import (
     CERTAINTY_TAG,
     FINDING_TAG,
@@ -25,30 +30,7 @@ from backend.label_studio.regions import (
 )
 
 _SAME_PLACE_IOU = 0.999
-_OVERHANG_SHARE = 0.01  # of a side; what drawing at the very edge can add
-_TURN_DEGREES = 1e-6
-_UNTOUCHED = "prediction"
 _CONTROLS = (FINDING_TAG, CERTAINTY_TAG, STUDY_TAG, UNREADABLE_TAG, NOTE_TAG)
-
-
-class UnusableResultError(ValueError):
-    """A submitted result cannot be turned into a reading; keep it and ask the reader."""
-
-
-class ImageSizeError(UnusableResultError):
-    """The reader saw an image of another shape than the registered one."""
-
-
-class RotatedRegionError(UnusableResultError):
-    """A region, or the image below it, is rotated."""
-
-
-class UnknownLabelError(UnusableResultError):
-    """A region carries a label, or an item a control, that the reading form does not have."""
-
-
-class MalformedRegionError(UnusableResultError):
-    """A region has no area, lies outside the image, or lacks one of its parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +111,7 @@ def boxes_from_result(
                 certainties[item["id"]] = _certainty(item)
             elif item["from_name"] not in {SOURCE_TAG, UNREADABLE_TAG, NOTE_TAG}:
                 says_no_finding = _ticks_no_finding(item)
-        said = _said(result)
+        said = skips.said(result)
         read = {key: labelled_box(item, width_px, height_px) for key, item in regions.items()}
     except (KeyError, TypeError, IndexError, AttributeError) as error:
         raise MalformedRegionError(f"a part of a region is missing or odd: {error!r}") from error
@@ -148,101 +130,6 @@ def boxes_from_result(
         says_no_finding=says_no_finding,
         skip=said,
     )
-
-
-def skip_from_result(result: Sequence[Region]) -> Skip:
-    """Return why an image was skipped; what else a skipped annotation holds is not looked at.
-
-    Parameters
-    ----------
-    result : sequence of dict
-        The annotation's items: also the suggested boxes, which the reader did not judge.
-
-    Returns
-    -------
-    Skip
-        Empty where nothing was said, or nothing that can be understood.
-    """
-    try:
-        return _said(result)
-    except (KeyError, TypeError, IndexError, AttributeError, UnknownLabelError):
-        return Skip()
-
-
-def is_called_unreadable(result: Sequence[Region]) -> bool:
-    """Return whether a submitted result says nothing but that the image cannot be read.
-
-    Parameters
-    ----------
-    result : sequence of dict
-        The annotation's items.
-
-    Returns
-    -------
-    bool
-        True also beside suggested boxes that nobody touched; False beside any other answer, which
-        contradicts it.
-    """
-    return skip_from_result(result).reason is not None and not any(map(_is_answer, result))
-
-
-def _said(result: Sequence[Region]) -> Skip:
-    reason, note = None, None
-    for item in result:
-        if item["from_name"] == UNREADABLE_TAG:
-            reason = _skip_reason(item)
-        elif item["from_name"] == NOTE_TAG:
-            text = item["value"]["text"]
-            note = notes.clean_note(text if isinstance(text, str) else " ".join(text))
-    return Skip(reason, note)
-
-
-def _is_answer(item: Region) -> bool:
-    if item["from_name"] == FINDING_TAG:
-        return item.get("origin") != _UNTOUCHED
-    return item["from_name"] not in {UNREADABLE_TAG, NOTE_TAG}
-
-
-def _skip_reason(item: Region) -> SkipReason:
-    choice = item["value"]["choices"][0]
-    try:
-        return SkipReason(choice.casefold())
-    except ValueError as error:
-        raise UnknownLabelError(f"{choice!r} is no reason of the reading form") from error
-
-
-def labelled_box(item: Region, width_px: int, height_px: int) -> tuple[Finding, Box]:
-    """Return what a region marks, and where.
-
-    Parameters
-    ----------
-    item : dict
-        A region of an annotation.
-    width_px, height_px : int, [px]
-        Size of the registered image.
-
-    Returns
-    -------
-    finding : Finding
-        Its label.
-    box : Box, [px]
-        Cut at the edges of the image.
-
-    Raises
-    ------
-    UnusableResultError
-        If it is no upright box of one finding inside the image.
-    """
-    value = item["value"]
-    _check_size(item["original_width"], item["original_height"], width_px, height_px)
-    turns = (value.get("rotation") or 0, item.get("image_rotation") or 0)
-    if any(abs(turn) > _TURN_DEGREES for turn in turns):
-        raise RotatedRegionError(
-            f"expected no rotation, got {turns[0]}° on an image at {turns[1]}°"
-        )
-    x_min, x_max = _edges(value["x"], value["width"], width_px)
-    y_min, y_max = _edges(value["y"], value["height"], height_px)
-    return _finding(value["rectanglelabels"]), Box(x_min, y_min, x_max, y_max)
 
 
 def _keep_once(regions: dict[str, Region], item: Region) -> None:
@@ -266,35 +153,6 @@ def _ticks_no_finding(item: Region) -> bool:
             f"got {item['from_name']!r} with {item['value']!r}"
         )
     return True
-
-
-def _check_size(seen_width: float, seen_height: float, width_px: int, height_px: int) -> None:
-    # A pixel of rounding on either side is a resized copy, not another image.
-    skew = abs(seen_width * height_px - seen_height * width_px)
-    if min(seen_width, seen_height) <= 0 or skew > width_px + height_px:
-        raise ImageSizeError(
-            f"the reader saw an image of {seen_width}x{seen_height} px; the registered one has "
-            f"{width_px}x{height_px} px. Was the file exchanged?"
-        )
-
-
-def _finding(labels: Sequence[str]) -> Finding:
-    if len(labels) != 1:
-        raise UnknownLabelError(f"expected one finding per box, got {list(labels)}")
-    try:
-        return Finding.from_title(labels[0])
-    except UnknownFindingError as error:
-        raise UnknownLabelError(str(error)) from error
-
-
-def _edges(start_percent: float, length_percent: float, side_px: int) -> tuple[float, float]:
-    low, high = start_percent / 100, (start_percent + length_percent) / 100
-    if not (-_OVERHANG_SHARE <= low < high <= 1 + _OVERHANG_SHARE) or low >= 1 or high <= 0:
-        raise MalformedRegionError(
-            f"expected a box with an area, inside the image; got a side from {start_percent} % "
-            f"over {length_percent} %"
-        )
-    return max(low, 0.0) * side_px, min(high, 1.0) * side_px
 
 
 def _read_box(

@@ -15,13 +15,13 @@ from backend.label_studio.adjudication_form import (
     REASON_TAG,
     proposal_id,
 )
-from backend.label_studio.regions import FINDING_TAG, STUDY_TAG, Region
-from backend.label_studio.results import (
+from backend.label_studio.labelled_boxes import (
     MalformedRegionError,
     UnknownLabelError,
     UnusableResultError,
     labelled_box,
 )
+from backend.label_studio.regions import FINDING_TAG, STUDY_TAG, Region
 
 _SAME_BOX_IOU = 0.999
 _LONGEST_REASON = 2000

@@ -9,7 +9,8 @@ from backend.domain.images import Image
 from backend.domain.predictions import PredictedBox
 from backend.domain.readings import ReadBox, Reading
 from backend.domain.worklists import EntryKind, EntryState, Skip, WorklistEntry
-from backend.label_studio import regions, results
+from backend.label_studio import regions, results, skips
+from backend.label_studio.labelled_boxes import UnusableResultError
 from backend.label_studio.tasks import AnnotationState, TaskState
 from backend.store.entry_tasks import KnownTask
 from backend.store.readings import KeptReading, Receipt
@@ -93,7 +94,7 @@ def receive_reading(
 
 def _is_skip(annotation: AnnotationState) -> bool:
     # By the button, or by submitting nothing but the reason.
-    return annotation.was_cancelled or results.is_called_unreadable(annotation.result)
+    return annotation.was_cancelled or skips.is_called_unreadable(annotation.result)
 
 
 def _is_ours(task: TaskState, entry: WorklistEntry, reader_id: str) -> bool:
@@ -236,7 +237,7 @@ def _without_annotation(
 
 def _skip_of(task: TaskState) -> Skip | None:
     newest = max(task.annotations, key=lambda item: (item.updated_at, item.id), default=None)
-    return None if newest is None else results.skip_from_result(newest.result)
+    return None if newest is None else skips.skip_from_result(newest.result)
 
 
 def _read(
@@ -266,7 +267,7 @@ def _read(
         result = results.boxes_from_result(
             annotation.result, _shown(store, entry), image.width_px, image.height_px
         )
-    except results.UnusableResultError as error:
+    except UnusableResultError as error:
         return reading, replace(
             receipt, state="quarantined", reason=str(error), submitted=annotation.result
         )

@@ -8,7 +8,7 @@ from backend.domain.adjudication.request import Request, RequestState
 from backend.domain.adjudication.verdict import Verdict
 from backend.domain.images import Image
 from backend.label_studio import verdict_results
-from backend.label_studio.results import UnusableResultError
+from backend.label_studio.labelled_boxes import UnusableResultError
 from backend.label_studio.tasks import AnnotationState, TaskState
 from backend.store.adjudications import KeptVerdict, VerdictReceipt
 from backend.store.records import AuditEvent

@@ -12,16 +12,15 @@ from backend.domain.predictions import PredictedBox
 from backend.domain.readings import Certainty, Origin
 from backend.domain.worklists import Skip, SkipReason
 from backend.label_studio import regions
-from backend.label_studio.results import (
+from backend.label_studio.labelled_boxes import (
     ImageSizeError,
     MalformedRegionError,
     RotatedRegionError,
     UnknownLabelError,
     UnusableResultError,
-    boxes_from_result,
-    is_called_unreadable,
-    skip_from_result,
 )
+from backend.label_studio.results import boxes_from_result
+from backend.label_studio.skips import is_called_unreadable, skip_from_result
 
 WIDTH, HEIGHT = 1000, 800
 HEART = PredictedBox(Finding.CARDIOMEGALY, Box(100, 300, 500, 600), 0.9, id=7)

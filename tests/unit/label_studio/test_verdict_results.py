@@ -12,7 +12,7 @@ from backend.domain.boxes import Box
 from backend.domain.consensus.clusters import ClusterState
 from backend.domain.findings import Finding
 from backend.label_studio import regions
-from backend.label_studio.results import MalformedRegionError, UnknownLabelError
+from backend.label_studio.labelled_boxes import MalformedRegionError, UnknownLabelError
 from backend.label_studio.verdict_results import (
     MergedIntoNothingError,
     ReadVerdict,
