@@ -12,8 +12,8 @@ from backend.store.readers import ReaderProject
 from backend.store.unit_of_work import Store, UnitOfWork
 from backend.workflow.label_studio_desk import LabelStudioDesk
 from backend.workflow.list_own_readings import list_own_readings
-from backend.workflow.pull_readings import receive_task
 from backend.workflow.receive_reading import Received
+from backend.workflow.receive_tasks import receive_task
 from backend.workflow.synchronise_adjudication import pull_adjudications
 
 _LAST_ERRAND_SECONDS = 10.0

@@ -1,6 +1,6 @@
 """Where Label Studio and the store disagree, and which of it needs a person."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -118,8 +118,11 @@ class _Checkup:
         state = self._client.project_state(self._project.project_id)
         with self._store.snapshot() as unit:
             known = unit.worklists.known_tasks(self._project.reader_id)
+            aside = {one.task_id: one.why for one in unit.set_asides.of(self._project.reader_id)}
             quarantined = unit.readings.counts(self._project.reader_id)["quarantined"]
-        compared = compare_tasks(self._client.all_tasks(self._project.project_id), known)
+        waiting = self._changed(aside)
+        rows = self._client.all_tasks(self._project.project_id)
+        compared = compare_tasks(rows, known, aside)
         return [
             self._finding(
                 "worklist", f"{state.tasks} tasks in Label Studio, {len(known)} entries here"
@@ -127,7 +130,8 @@ class _Checkup:
             *self._clocks(state, self._clock()),
             *self._user(),
             *self._webhook(),
-            *self._waiting_and_set_aside(),
+            *self._waiting(waiting),
+            *self._set_aside(aside),
             *self._vanished(compared, known),
             *self._too_many(compared),
             *self._quarantine(quarantined),
@@ -186,18 +190,21 @@ class _Checkup:
                 f"register it: overread readers add {self._project.reader_id}",
             )
 
-    def _waiting_and_set_aside(self) -> Iterator[SyncFinding]:
-        with self._store.snapshot() as unit:
-            aside = {one.task_id: one.why for one in unit.set_asides.of(self._project.reader_id)}
+    def _changed(self, aside: dict[int, str]) -> int:
+        """Return how many tasks changed since the last sync; add those that cannot be read."""
 
         def note(task: UnreadableTask) -> None:
             aside[task.task_id] = task.why
 
         until = self._project.synced_until
         changed = self._client.changed_tasks(self._project.project_id, until, on_unreadable=note)
-        waiting = sum(until is None or task.updated_at > until for task in changed)
-        if waiting:
-            yield self._finding("waiting", f"{waiting} tasks changed since the last sync")
+        return sum(until is None or task.updated_at > until for task in changed)
+
+    def _waiting(self, number: int) -> Iterator[SyncFinding]:
+        if number:
+            yield self._finding("waiting", f"{number} tasks changed since the last sync")
+
+    def _set_aside(self, aside: Mapping[int, str]) -> Iterator[SyncFinding]:
         for task_id, why in sorted(aside.items()):
             yield self._finding(
                 "set aside",

@@ -11,6 +11,7 @@ from backend.domain.worklists import EntryKind, EntryState, WorklistEntry
 from backend.label_studio import open_tasks, regions, second_look, tasks
 from backend.label_studio.client import LabelStudioClient
 from backend.label_studio.regions import Region
+from backend.label_studio.tasks import MalformedTaskError
 from backend.store.readers import ReaderProject
 from backend.store.unit_of_work import Store, UnitOfWork
 from backend.workflow.label_studio_desk import LabelStudioDesk
@@ -153,17 +154,23 @@ def _remove(
     client: LabelStudioClient, project: ReaderProject, withdrawn: Sequence[WorklistEntry]
 ) -> list[WorklistEntry]:
     """Delete the tasks that nobody has begun; what was submitted is still to be received."""
-    begun = set()
-    for entry in withdrawn:
-        state = client.task_state(project.project_id, entry.task_id or 0)
-        if state is not None and (
-            state.annotations or open_tasks.has_draft(client.connection, state.task_id)
-        ):
-            begun.add(entry.key)
-    removed = [entry for entry in withdrawn if entry.key not in begun]
-    if removed:
-        client.delete_tasks(project.project_id, [entry.task_id or 0 for entry in removed])
+    removed = []
+    for entry in withdrawn:  # looked at right before it is deleted: somebody may just begin
+        task_id = entry.task_id or 0
+        if not _is_begun(client, project.project_id, task_id):
+            client.delete_tasks(project.project_id, [task_id])
+            removed.append(entry)
     return removed
+
+
+def _is_begun(client: LabelStudioClient, project_id: int, task_id: int) -> bool:
+    try:
+        state = client.task_state(project_id, task_id)
+    except MalformedTaskError:
+        return True  # nobody knows what is in it
+    return state is not None and (
+        bool(state.annotations) or open_tasks.has_draft(client.connection, task_id)
+    )
 
 
 def _data(entry: WorklistEntry, desk: LabelStudioDesk, expires_at: datetime) -> dict[str, object]:

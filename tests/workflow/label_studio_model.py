@@ -6,11 +6,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Self
 
+from backend.label_studio import task_rows, tasks
 from backend.label_studio.connection import LabelStudioUnreachableError
 from backend.label_studio.events import Hint
 from backend.label_studio.organisation import ProjectState
 from backend.label_studio.task_rows import TaskRow, UnreadableTask
-from backend.label_studio.tasks import AnnotationState, TaskPrediction, TaskState
+from backend.label_studio.tasks import (
+    AnnotationState,
+    MalformedTaskError,
+    TaskPrediction,
+    TaskState,
+)
 from tests.store.samples import NOW
 
 PROJECT = 101
@@ -121,14 +127,14 @@ class LabelStudioModel:
     def all_tasks(self, project_id: int) -> list[TaskRow]:
         self._answer(project_id)
         return [
-            TaskRow(
-                key,
-                task.data["entry"],
-                task.data["image_id"],
-                task.updated_at,
-                len(task.annotations),
+            task_rows.task_row(
+                {
+                    **_json(key, task),
+                    "total_annotations": len(task.annotations),
+                    "cancelled_annotations": 0,
+                }
             )
-            for key, task in self.tasks.items()
+            for key, task in sorted(self.tasks.items())
         ]
 
     def changed_tasks(
@@ -142,22 +148,23 @@ class LabelStudioModel:
         edge = NOW - timedelta(days=1) if since is None else since - _OVERLAP
         changed = [key for key, task in self.tasks.items() if task.updated_at >= edge]
         for key in sorted(changed, key=lambda one: self.tasks[one].updated_at):
-            state = self.task_state(project_id, key)
-            if state is not None:
-                yield state
+            try:
+                state = self.task_state(project_id, key)
+            except MalformedTaskError as error:
+                if on_unreadable is None:
+                    raise
+                on_unreadable(UnreadableTask(key, None, str(error)))
+            else:
+                if state is not None:
+                    yield state
 
     def task_state(self, project_id: int, task_id: int) -> TaskState | None:
         self._answer(project_id)
         task = self.tasks.get(task_id)
         if task is None:
             return None
-        return TaskState(
-            task_id=task_id,
-            entry=task.data["entry"],
-            updated_at=task.updated_at,
-            annotations=tuple(task.annotations.values()),
-            image_id=task.data["image_id"],
-        )
+        bare = tasks.task_state({**_json(task_id, task), "annotations": [], "predictions": []})
+        return replace(bare, annotations=tuple(task.annotations.values()))
 
     def import_tasks(self, project_id: int, data: Sequence[Mapping[str, Any]]) -> list[int]:
         self._answer(project_id)
@@ -172,11 +179,7 @@ class LabelStudioModel:
         return made
 
     def known_entries(self, project_id: int) -> dict[tuple[int, str], int]:
-        self._answer(project_id)
-        return {
-            (task.data["entry"], task.data["image_id"]): key
-            for key, task in sorted(self.tasks.items(), reverse=True)
-        }
+        return task_rows.tasks_of_entries(self.all_tasks(project_id))
 
     def update_task_data(self, task_id: int, data: Mapping[str, Any]) -> None:
         self._answer(self.project_id)
@@ -192,3 +195,7 @@ class LabelStudioModel:
         assert project_id == self.project_id
         if self.is_down:
             raise LabelStudioUnreachableError("Label Studio is down")
+
+
+def _json(task_id: int, task: ModelTask) -> dict[str, Any]:
+    return {"id": task_id, "data": task.data, "updated_at": task.updated_at.isoformat()}

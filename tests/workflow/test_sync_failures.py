@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import cast
@@ -12,6 +13,7 @@ import pytest
 from typing_extensions import override
 
 from backend.label_studio.client import LabelStudioClient
+from backend.label_studio.tasks import MalformedTaskError
 from backend.store.unit_of_work import Store
 from backend.workflow.check_sync import check_sync
 from backend.workflow.label_studio_desk import LabelStudioDesk
@@ -73,6 +75,29 @@ def filled(store: Store) -> Store:
     return store
 
 
+def two_rooms() -> tuple[LabelStudioModel, LabelStudioModel, LabelStudioDesk]:
+    """Return the projects of R1 and R2, and the desk that reaches them."""
+    room = LabelStudioModel("r1@example.org")
+    other = LabelStudioModel("r2@example.org", project_id=102, last_task=100)
+    desk = LabelStudioDesk(
+        lambda reader_id: cast(LabelStudioClient, room if reader_id == "R1" else other),
+        "http://backend",
+        "secret",
+        timedelta(days=3650),
+    )
+    return room, other, desk
+
+
+def unreadable(project_id: int, task_id: int) -> None:
+    raise MalformedTaskError(f"expected task {task_id} of {project_id} to be as it was")
+
+
+def add_entry(store: Store, image_id: str, reader_id: str = "R1") -> None:
+    with store.transaction() as unit:
+        unit.images.add([image(image_id)], now=NOW)
+        unit.worklists.add([entry(image_id, reader_id, rank=2)], now=NOW)
+
+
 class TestSynchronise:
     @pytest.mark.enable_socket
     @pytest.mark.parametrize("answer", ANSWERS)
@@ -105,17 +130,8 @@ class TestSynchronise:
     def test_sets_aside_a_task_that_breaks_the_program_and_says_so_without_names(
         self, filled: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
-        room = LabelStudioModel("r1@example.org")
-        other = LabelStudioModel("r2@example.org", project_id=102, last_task=100)
-        desk = LabelStudioDesk(
-            lambda reader_id: cast(LabelStudioClient, room if reader_id == "R1" else other),
-            "http://backend",
-            "secret",
-            timedelta(days=3650),
-        )
-        with filled.transaction() as unit:
-            unit.images.add([image("b")], now=NOW)
-            unit.worklists.add([entry("b", "R1", rank=2)], now=NOW)
+        room, _, desk = two_rooms()
+        add_entry(filled, "b")
         synchronise(filled, desk, clock=lambda: NOW)
         with filled.snapshot() as unit:
             tasks = {one.image_id: one.task_id or 0 for one in unit.worklists.all(reader_id="R1")}
@@ -133,3 +149,58 @@ class TestSynchronise:
         room.revise(tasks["a"], made, ONE_BOX)
         report = synchronise(filled, desk, clock=lambda: NOW)
         assert (report.received[Received.NEW], report.notices) == (1, [])
+
+    @pytest.mark.parametrize("odd", [{"entry": "abc"}, {"entry": None}, {"image_id": 5}])
+    def test_pushes_past_a_task_that_cannot_be_read(
+        self, filled: Store, odd: dict[str, object]
+    ) -> None:
+        room, _, desk = two_rooms()
+        synchronise(filled, desk, clock=lambda: NOW)
+        [first] = room.tasks
+        room.import_tasks(room.project_id, [{**room.tasks[first].data, **odd}])
+        add_entry(filled, "b")
+
+        report = synchronise(filled, desk, clock=lambda: NOW)
+
+        assert (report.tasks_pushed, report.problems) == (1, [])
+
+    def test_makes_no_task_again_that_is_there_and_cannot_be_read(self, filled: Store) -> None:
+        room, _, desk = two_rooms()
+        synchronise(filled, desk, clock=lambda: NOW)
+        [task_id] = room.tasks
+        whole = room.tasks[task_id].data
+        room.update_task_data(task_id, {**whole, "entry": "abc"})
+        room.submit(task_id, ONE_BOX)
+        found = {one.what for one in check_sync(filled, desk, clock=lambda: NOW)}
+        assert {"set aside", "worklist"} <= found
+        assert not {"deleted", "foreign"} & found
+
+        for day in range(3):
+            report = synchronise(filled, desk, clock=partial(NOW.__add__, timedelta(days=day)))
+            assert (report.tasks_lost, report.tasks_pushed, report.problems) == (0, 0, [])
+            assert f"task {task_id} could not be read" in report.notices[0]
+
+        room.update_task_data(task_id, whole)
+        report = synchronise(filled, desk, clock=lambda: NOW + timedelta(days=3))
+        assert (report.received[Received.NEW], report.notices) == (1, [])
+
+    def test_goes_on_when_a_task_cannot_be_read_the_second_time_it_is_asked_for(
+        self, filled: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        room, _, desk = two_rooms()
+        synchronise(filled, desk, clock=lambda: NOW)
+        [task_id] = room.tasks
+        backup = room.back_up()
+        room.submit(task_id, ONE_BOX)
+        synchronise(filled, desk, clock=lambda: NOW)
+        room.restore(backup)
+        add_entry(filled, "b")
+        with monkeypatch.context() as changed:
+            changed.setattr(room, "task_state", unreadable)
+            changed.setattr(room, "changed_tasks", lambda *_, **__: iter(()))
+            report = synchronise(filled, desk, clock=lambda: NOW + timedelta(days=1))
+
+        assert (report.tasks_pushed, report.problems, len(report.notices)) == (1, [], 1)
+        synchronise(filled, desk, clock=lambda: NOW + timedelta(days=1))
+        with filled.snapshot() as unit:
+            assert [one.reader_id for one in unit.readings.valid()] == ["R1"]
