@@ -89,7 +89,7 @@ class HintWorker:
     def _carry_out(self, errand: Errand) -> None:
         with self._store.snapshot() as unit:
             place = unit.adjudicators.desk()
-            projects = unit.readers.projects()
+            projects = unit.readers.projects(also_of_inactive=True)
             project = next((one for one in projects if one.project_id == errand.project_id), None)
             task_ids = () if project is None else _tasks(unit, project, errand)
         if place is not None and place.project_id == errand.project_id:

@@ -13,12 +13,16 @@ import pytest
 from typing_extensions import override
 
 from backend.label_studio.client import LabelStudioClient
+from backend.label_studio.connection import LabelStudioMissingError
 from backend.label_studio.tasks import MalformedTaskError
-from backend.store.unit_of_work import Store
+from backend.store.adjudicators import AdjudicationDesk
+from backend.store.unit_of_work import Store, StoreUnavailableError
 from backend.workflow.check_sync import check_sync
 from backend.workflow.label_studio_desk import LabelStudioDesk
 from backend.workflow.receive_reading import Received
+from backend.workflow.revise_worklists import withdraw_all
 from backend.workflow.synchronise import synchronise
+from backend.workflow.synchronise_adjudication import DESK
 from tests.store.samples import NOW, enrol, entry, image, register
 from tests.workflow.label_studio_model import LabelStudioModel
 from tests.workflow.samples import ONE_BOX
@@ -90,6 +94,18 @@ def two_rooms() -> tuple[LabelStudioModel, LabelStudioModel, LabelStudioDesk]:
 
 def unreadable(project_id: int, task_id: int) -> None:
     raise MalformedTaskError(f"expected task {task_id} of {project_id} to be as it was")
+
+
+def fail(*_: object) -> None:
+    raise KeyError("n17")
+
+
+def lose_the_store(*_: object) -> None:
+    raise StoreUnavailableError("the database is down")
+
+
+def be_gone(*_: object) -> None:
+    raise LabelStudioMissingError("404")
 
 
 def add_entry(store: Store, image_id: str, reader_id: str = "R1") -> None:
@@ -204,3 +220,104 @@ class TestSynchronise:
         synchronise(filled, desk, clock=lambda: NOW + timedelta(days=1))
         with filled.snapshot() as unit:
             assert [one.reader_id for one in unit.readings.valid()] == ["R1"]
+
+    def test_goes_on_with_the_others_whatever_goes_wrong_with_one(
+        self, filled: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        room, other, desk = two_rooms()
+        monkeypatch.setattr(room, "set_predictions", fail)
+
+        report = synchronise(filled, desk, clock=lambda: NOW)
+
+        assert report.tasks_pushed == 1
+        assert len(other.tasks) == 1
+        assert report.readers_failed == ["R1"]
+        [problem] = report.problems
+        assert problem.startswith("R1: KeyError: ")
+        assert "please report it" in problem
+        assert "(KeyError)" in caplog.text
+        assert not {"R1", "n17"} & set(caplog.text.replace("'", " ").split())
+        monkeypatch.setattr(room, "project_state", fail)
+        broken, *others = check_sync(filled, desk, clock=lambda: NOW)
+        assert "KeyError" in broken.state
+        assert {one.reader_id for one in others} == {"R2"}
+
+    def test_counts_the_adjudicators_trouble_as_no_readers(
+        self, filled: Store, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        _, _, readers = two_rooms()
+
+        def open_client(who: str) -> LabelStudioClient:
+            if who == DESK:
+                raise KeyError("n17")
+            return readers.open_client(who)
+
+        with filled.transaction() as unit:
+            unit.adjudicators.set_desk(AdjudicationDesk(9, 109, None))
+        desk = LabelStudioDesk(open_client, "http://backend", "secret", timedelta(days=3650))
+
+        report = synchronise(filled, desk, clock=lambda: NOW)
+
+        assert (report.tasks_pushed, report.readers_failed) == (2, [])
+        [problem] = report.problems
+        assert problem.startswith("adjudication: KeyError: ")
+        assert "n17" not in caplog.text
+
+    def test_ends_when_the_store_cannot_be_used(
+        self, filled: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        room, _, desk = two_rooms()
+        monkeypatch.setattr(room, "set_predictions", lose_the_store)
+
+        with pytest.raises(StoreUnavailableError):
+            synchronise(filled, desk, clock=lambda: NOW)
+
+
+class TestReaderWhoLeft:
+    @pytest.fixture
+    def parted(self, filled: Store) -> tuple[Store, LabelStudioModel, LabelStudioDesk]:
+        """R1 submitted something, left, and was not fetched."""
+        room, _, desk = two_rooms()
+        synchronise(filled, desk, clock=lambda: NOW)
+        [task_id] = room.tasks
+        room.submit(task_id, ONE_BOX)
+        with filled.transaction() as unit:
+            withdraw_all(unit, "R1", now=NOW)
+            unit.readers.set_active("R1", active=False)
+        return filled, room, desk
+
+    def test_is_pulled_and_given_nothing(
+        self, parted: tuple[Store, LabelStudioModel, LabelStudioDesk]
+    ) -> None:
+        store, room, desk = parted
+        add_entry(store, "b")
+        assert "waiting" in {
+            one.what for one in check_sync(store, desk, clock=lambda: NOW) if one.reader_id == "R1"
+        }
+
+        report = synchronise(store, desk, clock=lambda: NOW)
+
+        assert (report.received[Received.NEW], report.tasks_pushed) == (1, 0)
+        assert len(room.tasks) == 1
+        with store.snapshot() as unit:
+            assert [one.reader_id for one in unit.readings.valid()] == ["R1"]
+
+    def test_is_no_problem_when_the_project_is_gone_but_when_nothing_answers(
+        self,
+        parted: tuple[Store, LabelStudioModel, LabelStudioDesk],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        store, room, desk = parted
+        room.is_down = True
+        report = synchronise(store, desk, clock=lambda: NOW)
+        assert report.readers_failed == ["R1"]
+        assert len(report.problems) == 1
+
+        monkeypatch.setattr(room, "project_state", be_gone)
+        report = synchronise(store, desk, clock=lambda: NOW)
+        assert (report.readers_failed, report.problems) == ([], [])
+        [found] = [
+            one for one in check_sync(store, desk, clock=lambda: NOW) if one.reader_id == "R1"
+        ]
+        assert "has left" in found.state
+        assert found.remedy is None
