@@ -258,6 +258,26 @@ class Readings:
             (kept.reading.image_id, kept.reading.reader_id): kept for kept in self._load(query)
         }
 
+    def quarantined(self, reader_id: str) -> int:
+        """Return how many current answers of a reader are kept but do not count.
+
+        Parameters
+        ----------
+        reader_id : str
+            Of whom.
+
+        Returns
+        -------
+        int
+            Readings and second looks.
+        """
+        query = select(func.count()).where(
+            ReadingRow.is_current,
+            ReadingRow.state == "quarantined",
+            ReadingRow.reader_id == reader_id,
+        )
+        return self._session.scalar(query) or 0
+
     def counts(self, reader_id: str | None = None) -> dict[str, int]:
         """Return how many current readings there are in each state, without second looks.
 

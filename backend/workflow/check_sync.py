@@ -127,7 +127,7 @@ class _Checkup:
         with self._store.snapshot() as unit:
             known = unit.worklists.known_tasks(self._project.reader_id)
             aside = {one.task_id: one.why for one in unit.set_asides.of(self._project.reader_id)}
-            quarantined = unit.readings.counts(self._project.reader_id)["quarantined"]
+            quarantined = unit.readings.quarantined(self._project.reader_id)
         waiting = self._changed(aside)
         rows = self._client.all_tasks(self._project.project_id)
         compared = compare_tasks(rows, known, aside)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,10 +13,12 @@ from typing import cast
 import pytest
 from typing_extensions import override
 
+from backend.domain.readings import ReadingKind
 from backend.label_studio.client import LabelStudioClient
 from backend.label_studio.connection import LabelStudioMissingError
 from backend.label_studio.tasks import MalformedTaskError
 from backend.store.adjudicators import AdjudicationDesk
+from backend.store.readings import Receipt
 from backend.store.unit_of_work import Store, StoreUnavailableError
 from backend.workflow.check_sync import check_sync
 from backend.workflow.label_studio_desk import LabelStudioDesk
@@ -321,3 +324,20 @@ class TestReaderWhoLeft:
         ]
         assert "has left" in found.state
         assert found.remedy is None
+
+
+class TestCheckSync:
+    def test_reports_a_second_look_in_quarantine(self, filled: Store) -> None:
+        _, _, desk = two_rooms()
+        synchronise(filled, desk, clock=lambda: NOW)
+        first = reading("a", "R1")
+        again = replace(first, round=2, kind=ReadingKind.SECOND_LOOK)
+        with filled.transaction() as unit:
+            unit.readings.add([first], Receipt(NOW))
+            unit.readings.add([again], Receipt(NOW, state="quarantined", reason="odd"))
+
+        found = check_sync(filled, desk, clock=lambda: NOW)
+
+        [finding] = [one for one in found if one.what == "quarantine"]
+        assert (finding.reader_id, finding.state[:9]) == ("R1", "1 answers")
+        assert finding.remedy
