@@ -253,7 +253,7 @@ class LabelStudioClient(Organisation):
         project_id : int
             Where.
         version : str
-            A name that was not used for other predictions.
+            A name that stands for these predictions in this order.
         shown : sequence of TaskPrediction
             One for every task that is open; a task without one is served last.
 
