@@ -127,7 +127,7 @@ class _Checkup:
         with self._store.snapshot() as unit:
             known = unit.worklists.known_tasks(self._project.reader_id)
             aside = {one.task_id: one.why for one in unit.set_asides.of(self._project.reader_id)}
-            quarantined = unit.readings.quarantined(self._project.reader_id)
+            counts = unit.readings.counts(self._project.reader_id, also_second_looks=True)
         waiting = self._changed(aside)
         rows = self._client.all_tasks(self._project.project_id)
         compared = compare_tasks(rows, known, aside)
@@ -140,7 +140,7 @@ class _Checkup:
             *self._set_aside(aside),
             *self._vanished(compared, known),
             *self._too_many(compared),
-            *self._quarantine(quarantined, is_active=is_active),
+            *self._quarantine(counts["quarantined"], is_active=is_active),
         ]
 
     def _surroundings(self, state: ProjectState) -> Iterator[SyncFinding]:

@@ -26,7 +26,7 @@ from backend.workflow.receive_reading import Received
 from backend.workflow.revise_worklists import withdraw_all
 from backend.workflow.synchronise import synchronise
 from backend.workflow.synchronise_adjudication import DESK
-from tests.store.samples import NOW, enrol, entry, image, register
+from tests.store.samples import NOW, enrol, entry, image, reading, register
 from tests.workflow.label_studio_model import LabelStudioModel
 from tests.workflow.samples import ONE_BOX
 
