@@ -51,6 +51,9 @@ def push_worklist(
 ) -> PushReport:
     """Make a task of every open entry of one reader, show what is to be shown, set the order.
 
+    A task whose entry was withdrawn is served no more, and deleted some hours later; in between,
+    who had it open can submit it.
+
     Repeatable: what is in Label Studio already is not made again, also when an earlier push was
     cut off between Label Studio's answer and our record of it.
 
@@ -82,6 +85,7 @@ def push_worklist(
         withdrawn = unit.worklists.withdrawn_before(
             project.reader_id, now - _KEPT_AFTER_WITHDRAWAL
         )
+        served = unit.worklists.still_served(project.reader_id)
 
     with desk.open_client(project.reader_id) as client:
         new, adopted = _make_tasks(store, client, project, entries, desk, expires_at)
@@ -90,11 +94,13 @@ def push_worklist(
         _set_order(client, project, order, entries, task_of, shown)
         for entry in ageing:
             client.update_task_data(entry.task_id or 0, _data(entry, desk, expires_at))
+        stopped = _stop_serving(client, served, withdrawn)
         removed = _remove(client, project, withdrawn)
 
-    if order != before or removed or ageing:
+    if order != before or stopped or removed or ageing:
         with store.transaction() as unit:
             unit.readers.set_shown_order(project.reader_id, order)
+            unit.worklists.set_stopped([entry.key for entry in stopped], now)
             for entry in removed:
                 unit.worklists.forget_task(entry.key)
             unit.worklists.record_tasks(
@@ -148,6 +154,22 @@ def _adopt(
     known = client.known_entries(project.project_id)
     wanted = {(entry.key, entry.image_id) for entry in missing}
     return {key: known[key, image_id] for key, image_id in wanted if (key, image_id) in known}
+
+
+def _stop_serving(
+    client: LabelStudioClient,
+    served: Sequence[WorklistEntry],
+    overdue: Sequence[WorklistEntry],
+) -> list[WorklistEntry]:
+    """Serve withdrawn tasks no more, as soon as nobody is at them, or after hours anyhow."""
+    late = {entry.key for entry in overdue}
+    stopped = [
+        entry
+        for entry in served
+        if entry.key in late or not open_tasks.has_draft(client.connection, entry.task_id or 0)
+    ]
+    open_tasks.stop_serving(client.connection, [entry.task_id or 0 for entry in stopped])
+    return stopped
 
 
 def _remove(

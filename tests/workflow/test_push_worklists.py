@@ -240,6 +240,46 @@ class TestPushWorklist:
         assert tasks_of(filled) == [1, 2, 6, 4, 5]
         assert room.served() == ["n0", "n1", "n2", "n3", "n4"]
 
+    def test_stops_serving_what_was_withdrawn_once_and_never_while_it_has_a_draft(
+        self, filled: Store, room: SmallLabelStudio
+    ) -> None:
+        push(filled, room)
+        with filled.transaction() as unit:
+            for one in unit.worklists.all()[1:3]:
+                unit.worklists.set_state(one.key, EntryState.WITHDRAWN, now=NOW)
+        room.drafts = {3}
+        room.asked.clear()
+
+        push(filled, room)
+        assert room.asked == [
+            "GET /api/tasks/2/drafts",
+            "GET /api/tasks/3/drafts",
+            "PATCH /api/tasks/2/",
+        ]
+
+        room.asked.clear()
+        push(filled, room)
+        assert room.asked == ["GET /api/tasks/3/drafts"]
+
+        room.drafts.clear()
+        push(filled, room)
+        room.asked.clear()
+        push(filled, room)
+        assert room.asked == [], "what is done is remembered"
+
+    def test_stops_serving_what_is_withdrawn_a_second_time(
+        self, filled: Store, room: SmallLabelStudio
+    ) -> None:
+        push(filled, room)
+        for _ in range(2):
+            with filled.transaction() as unit:
+                key = unit.worklists.all()[1].key
+                unit.worklists.set_state(key, EntryState.OPEN, now=NOW)
+                unit.worklists.set_state(key, EntryState.WITHDRAWN, now=NOW)
+            room.asked.clear()
+            push(filled, room)
+            assert room.asked[-1] == "PATCH /api/tasks/2/"
+
     def test_deletes_what_was_withdrawn_hours_ago_unless_it_is_begun_or_nobody_knows(
         self, filled: Store, room: SmallLabelStudio
     ) -> None:
