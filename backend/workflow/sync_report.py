@@ -1,8 +1,10 @@
 """What a sync did."""
 
 import logging
+import traceback
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from backend.label_studio.connection import (
     LabelStudioError,
@@ -61,7 +63,7 @@ def told(error: Exception) -> str:
     Parameters
     ----------
     error : Exception
-        One that is not expected is logged, too.
+        A caught one; of what nobody expects the class and the place are told and logged.
 
     Returns
     -------
@@ -70,9 +72,11 @@ def told(error: Exception) -> str:
     """
     if isinstance(error, _EXPECTED):
         return str(error)
-    # The message could name a reader or an image; the class says enough for a log.
-    _log.warning("a project could not be synchronised (%s)", type(error).__name__)
+    # The message could name a reader or an image; the class and the place say enough.
+    *_, (frame, line) = traceback.walk_tb(error.__traceback__)
+    place = f"{type(error).__name__} in {Path(frame.f_code.co_filename).name}, line {line}"
+    _log.warning("a project could not be synchronised (%s)", place)
     return (
-        f"{type(error).__name__}: {error}. This is a fault of Overread, please report it. The "
-        "other projects went on, nothing is lost, and the next sync tries again"
+        f"{place}. This is a fault of Overread, please report it. The other projects went on, "
+        "nothing is lost, and the next sync tries again"
     )
