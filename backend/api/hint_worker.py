@@ -12,8 +12,8 @@ from backend.store.readers import ReaderProject
 from backend.store.unit_of_work import Store, UnitOfWork
 from backend.workflow.label_studio_desk import LabelStudioDesk
 from backend.workflow.list_own_readings import list_own_readings
-from backend.workflow.pull_readings import receive_task
 from backend.workflow.receive_reading import Received
+from backend.workflow.receive_tasks import receive_task
 from backend.workflow.synchronise_adjudication import pull_adjudications
 
 _LAST_ERRAND_SECONDS = 10.0
@@ -89,7 +89,7 @@ class HintWorker:
     def _carry_out(self, errand: Errand) -> None:
         with self._store.snapshot() as unit:
             place = unit.adjudicators.desk()
-            projects = unit.readers.projects()
+            projects = unit.readers.projects(also_of_inactive=True)
             project = next((one for one in projects if one.project_id == errand.project_id), None)
             task_ids = () if project is None else _tasks(unit, project, errand)
         if place is not None and place.project_id == errand.project_id:

@@ -29,6 +29,11 @@ SHARED_ORGANISATION = (
     "shell."
 )
 
+_NOT_FETCHED = (
+    "what was submitted last could not be fetched; it stays in Label Studio, and every sync tries "
+    "again"
+)
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
@@ -82,7 +87,8 @@ def deactivate(
 ) -> None:
     """Close the log-in of readers who leave and give their open images to others.
 
-    What they read is fetched first and stays. `readers add` brings them back.
+    What they read is fetched first and stays; what cannot be fetched now is said, and every sync
+    tries again. `readers add` brings them back.
     """
     settings = Settings()
     store = open_store(settings)
@@ -90,15 +96,21 @@ def deactivate(
         for name in names:
             unit.readers.project_of(name)
     with waiting("fetching what was read, closing log-ins"):
-        problems = synchronise(store, open_desk(settings), clock=now).problems
+        report = synchronise(store, open_desk(settings), clock=now)
         left = deactivate_readers(store, open_reading_room(settings).registrar, names, now=now())
     if as_json:
-        print_json([asdict(one) | {"sync_problems": problems} for one in left])
+        said = {"sync_problems": report.problems, "sync_notices": report.notices}
+        failed = report.readers_failed
+        print_json([asdict(one) | {"fetched": one.reader_id not in failed} | said for one in left])
         return
     for one in left:
         console.print(f"{one.reader_id}: {one.withdrawn} open images go to other readers")
-        for problem in filter(None, [one.problem, *problems]):
-            console.print(f"problem: {problem}", markup=False)
+        if one.reader_id in report.readers_failed:
+            console.print(f"{one.reader_id}: {_NOT_FETCHED}", markup=False)
+    for problem in dict.fromkeys([*filter(None, [one.problem for one in left]), *report.problems]):
+        console.print(f"problem: {problem}", markup=False)
+    for notice in report.notices:
+        console.print(f"look at: {notice}", markup=False)
 
 
 @app.command(name="list")

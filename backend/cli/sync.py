@@ -40,18 +40,20 @@ def sync(
     settings = Settings()
     store = open_store(settings)
     with store.snapshot() as unit:
-        readers = len(unit.readers.projects())
+        projects = len(unit.readers.projects(also_of_inactive=True))
+        readers = {project.reader_id for project in unit.readers.projects()}
     if not readers:
         console.print(_NOBODY_READS)
     if check:
-        _check(store, settings, readers, as_json=as_json)
+        _check(store, settings, projects, as_json=as_json)
     else:
-        _sync(store, settings, readers, as_json=as_json)
+        report = _sync(store, settings, projects, as_json=as_json)
+        _expect_contact(readers, report)
 
 
-def _sync(store: Store, settings: Settings, readers: int, *, as_json: bool) -> None:
+def _sync(store: Store, settings: Settings, projects: int, *, as_json: bool) -> SyncReport:
     with Steps() as steps:
-        steps.step("synchronising readers", readers)
+        steps.step("synchronising readers", projects)
         report = synchronise(
             store, open_desk(settings), clock=now, on_reader=lambda _: steps.advance_by()
         )
@@ -60,7 +62,11 @@ def _sync(store: Store, settings: Settings, readers: int, *, as_json: bool) -> N
         print_json({**asdict(report), **counted})
     else:
         _tell(report)
-    if readers and len(report.problems) == readers:
+    return report
+
+
+def _expect_contact(readers: set[str], report: SyncReport) -> None:
+    if readers and readers <= set(report.readers_failed):
         raise SyncFailedError(
             "no reader's project could be reached; nothing is lost, and the next sync catches up. "
             "See: overread doctor"
@@ -81,9 +87,9 @@ def _tell(report: SyncReport) -> None:
         console.print(f"look at: {notice}", markup=False)
 
 
-def _check(store: Store, settings: Settings, readers: int, *, as_json: bool) -> None:
+def _check(store: Store, settings: Settings, projects: int, *, as_json: bool) -> None:
     with Steps() as steps:
-        steps.step("comparing readers' projects with the store", readers)
+        steps.step("comparing readers' projects with the store", projects)
         findings = check_sync(
             store, open_desk(settings), clock=now, on_reader=lambda _: steps.advance_by()
         )

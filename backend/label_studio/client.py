@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
-from backend.label_studio import predictions, task_lists, tasks
+from backend.label_studio import predictions, task_lists, task_rows
 from backend.label_studio.connection import (
     Connection,
     LabelStudioError,
@@ -154,15 +154,9 @@ class LabelStudioClient(Organisation):
         Returns
         -------
         dict of (int, str) to int
-            Task by worklist entry and image; the oldest task where an entry has several. The
-            image tells entries of this store from those of one that was thrown away.
+            `task_rows.tasks_of_entries` of all tasks; one that is not as we made it counts not.
         """
-        rows = task_lists.rows(self._connection, project_id, "id,data")
-        ours = [row for row in rows if row["data"].get("overread") == tasks.TASK_FORMAT]
-        return {
-            (int(row["data"]["entry"]), str(row["data"]["image_id"])): int(row["id"])
-            for row in reversed(ours)
-        }
+        return task_rows.tasks_of_entries(self.all_tasks(project_id))
 
     def all_tasks(self, project_id: int) -> list[TaskRow]:
         """Return every task without what was done in it; one that is missing was deleted.
@@ -259,7 +253,7 @@ class LabelStudioClient(Organisation):
         project_id : int
             Where.
         version : str
-            A name that was not used for other predictions.
+            A name that stands for these predictions in this order.
         shown : sequence of TaskPrediction
             One for every task that is open; a task without one is served last.
 

@@ -1,11 +1,13 @@
 """Rows of a list of tasks: those that cannot be read, and those without what was done in them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from backend.label_studio.tasks import TASK_FORMAT, MalformedTaskError, TaskState, task_state
+
+_DIGITS = 18  # of a key that a database can hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,20 +101,50 @@ def task_row(answer: Mapping[str, Any]) -> TaskRow:
         If a part is missing.
     """
     try:
-        data = answer["data"]
-        is_ours = data.get("overread") == TASK_FORMAT and str(data.get("entry")).isdecimal()
+        entry, image_id = _shown(answer["data"])
         return TaskRow(
             task_id=int(answer["id"]),
-            entry=int(data["entry"]) if is_ours else None,
-            image_id=data.get("image_id") if is_ours else None,
+            entry=entry,
+            image_id=image_id,
             updated_at=datetime.fromisoformat(answer["updated_at"]),
             annotations=(answer["total_annotations"] or 0)
             + (answer["cancelled_annotations"] or 0),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise MalformedTaskError(
             f"expected a Label Studio 1.23 task with data and its numbers ({error!r})"
         ) from error
+
+
+def tasks_of_entries(rows: Sequence[TaskRow]) -> dict[tuple[int, str], int]:
+    """Return which worklist entries have a task.
+
+    Parameters
+    ----------
+    rows : sequence of TaskRow
+        Every task of a project, by id.
+
+    Returns
+    -------
+    dict of (int, str) to int
+        Task by worklist entry and image; the oldest task where an entry has several. The image
+        tells entries of this store from those of one that was thrown away.
+    """
+    return {
+        (row.entry, row.image_id): row.task_id
+        for row in reversed(rows)
+        if row.entry is not None and row.image_id is not None
+    }
+
+
+def _shown(data: object) -> tuple[int, str] | tuple[None, None]:
+    """Return the entry and the image of a task's data; anybody could have changed it."""
+    if not isinstance(data, dict) or data.get("overread") != TASK_FORMAT:
+        return None, None
+    entry, image_id = data.get("entry"), data.get("image_id")
+    if not isinstance(image_id, str) or not str(entry).isdecimal() or len(str(entry)) > _DIGITS:
+        return None, None
+    return int(str(entry)), image_id
 
 
 def _moment(text: object) -> datetime | None:

@@ -1,13 +1,15 @@
 """What is known of the tasks of worklist entries: which, how new, lost or not."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
-from backend.domain.worklists import EntryState
+from backend.domain.worklists import EntryState, WorklistEntry
 from backend.store.tables import WorklistEntryRow
+from backend.store.worklist_rows import worklist_entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,3 +148,48 @@ class EntryTasks:
             WorklistEntryRow.reader_id == reader_id
         )
         return self._session.scalar(query) or 0
+
+    def still_served(self, reader_id: str) -> list[WorklistEntry]:
+        """Return the entries that were withdrawn while their task may still be served.
+
+        Parameters
+        ----------
+        reader_id : str
+            Of whom.
+
+        Returns
+        -------
+        list of WorklistEntry
+            By rank.
+        """
+        query = (
+            select(WorklistEntryRow)
+            .where(
+                WorklistEntryRow.reader_id == reader_id,
+                WorklistEntryRow.state == EntryState.WITHDRAWN,
+                WorklistEntryRow.task_id.is_not(None),
+                WorklistEntryRow.stopped_at.is_(None),
+            )
+            .order_by(WorklistEntryRow.rank)
+        )
+        return [worklist_entry(row) for row in self._session.scalars(query)]
+
+    def set_stopped(self, entry_ids: Collection[int], at: datetime) -> None:
+        """Remember that tasks are served no more; another state of their entry ends that.
+
+        Parameters
+        ----------
+        entry_ids : collection of int
+            Which entries; only those still withdrawn are meant.
+        at : datetime
+            When; aware.
+        """
+        for entry_id in entry_ids:
+            self._session.execute(
+                update(WorklistEntryRow)
+                .where(
+                    WorklistEntryRow.id == entry_id,
+                    WorklistEntryRow.state == EntryState.WITHDRAWN,
+                )
+                .values(stopped_at=at)
+            )

@@ -258,13 +258,17 @@ class Readings:
             (kept.reading.image_id, kept.reading.reader_id): kept for kept in self._load(query)
         }
 
-    def counts(self, reader_id: str | None = None) -> dict[str, int]:
-        """Return how many current readings there are in each state, without second looks.
+    def counts(
+        self, reader_id: str | None = None, *, also_second_looks: bool = False
+    ) -> dict[str, int]:
+        """Return how many current readings there are in each state.
 
         Parameters
         ----------
         reader_id : str or None
             Of whom; None for everybody.
+        also_second_looks : bool
+            Whether second looks are counted, too.
 
         Returns
         -------
@@ -273,9 +277,11 @@ class Readings:
         """
         query = (
             select(ReadingRow.state, func.count())
-            .where(ReadingRow.is_current, _IS_READING)
+            .where(ReadingRow.is_current)
             .group_by(ReadingRow.state)
         )
+        if not also_second_looks:
+            query = query.where(_IS_READING)
         if reader_id is not None:
             query = query.where(ReadingRow.reader_id == reader_id)
         found = dict(self._session.execute(query).all())

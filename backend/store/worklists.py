@@ -285,7 +285,7 @@ class Worklists(EntryTasks):
         self._session.execute(
             update(WorklistEntryRow)
             .where(WorklistEntryRow.id == entry_id)
-            .values(state=state, ended_at=ended_at)
+            .values(state=state, ended_at=ended_at, stopped_at=None)
         )
 
     def set_skip(self, entry_id: int, skip: Skip | None) -> None:

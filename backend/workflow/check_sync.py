@@ -1,20 +1,20 @@
 """Where Label Studio and the store disagree, and which of it needs a person."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from backend.label_studio.client import LabelStudioClient
-from backend.label_studio.connection import LabelStudioError, LabelStudioMissingError
+from backend.label_studio.connection import LabelStudioMissingError
 from backend.label_studio.organisation import ProjectState
 from backend.label_studio.task_rows import UnreadableTask
-from backend.label_studio.tasks import MalformedTaskError
 from backend.store.entry_tasks import KnownTask
 from backend.store.readers import ReaderProject
-from backend.store.unit_of_work import Store
+from backend.store.unit_of_work import Store, StoreUnavailableError
 from backend.workflow.compare_tasks import Comparison, compare_tasks
 from backend.workflow.label_studio_desk import LabelStudioDesk
+from backend.workflow.sync_report import CLOSED, told
 
 _TOLERATED_SKEW = timedelta(minutes=1)
 _ROUNDING = timedelta(seconds=5)
@@ -69,32 +69,40 @@ def check_sync(
         By reader; at least one each.
     """
     with store.snapshot() as unit:
-        projects = unit.readers.projects()
+        projects = unit.readers.projects(also_of_inactive=True)
+        active = {project.reader_id for project in unit.readers.projects()}
     findings: list[SyncFinding] = []
     for project in projects:
         try:
             with desk.open_client(project.reader_id) as client:
-                findings += _Checkup(store, desk, client, project, clock).findings()
-        except LabelStudioMissingError:
-            findings.append(
-                SyncFinding(
-                    "project",
-                    project.reader_id,
-                    "the project is gone from Label Studio; the readings stay in the store",
-                    f"make it again: overread readers add {project.reader_id}",
-                )
-            )
-        except (LabelStudioError, MalformedTaskError) as error:
-            findings.append(
-                SyncFinding(
-                    "project",
-                    project.reader_id,
-                    str(error),
-                    "mend it as said, or see: overread doctor; nothing is lost meanwhile",
-                )
-            )
+                checkup = _Checkup(store, desk, client, project, clock)
+                findings += checkup.findings(is_active=project.reader_id in active)
+        except StoreUnavailableError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the others are looked at
+            is_active = project.reader_id in active
+            findings.append(_trouble(project.reader_id, error, is_active=is_active))
         on_reader(project.reader_id)
     return findings
+
+
+def _trouble(reader_id: str, error: Exception, *, is_active: bool) -> SyncFinding:
+    if not is_active and isinstance(error, CLOSED):
+        state = "the reader has left, and the project is closed or gone; what was fetched stays"
+        return SyncFinding("project", reader_id, state)
+    if isinstance(error, LabelStudioMissingError):
+        return SyncFinding(
+            "project",
+            reader_id,
+            "the project is gone from Label Studio; the readings stay in the store",
+            f"make it again: overread readers add {reader_id}",
+        )
+    return SyncFinding(
+        "project",
+        reader_id,
+        told(error),
+        "mend it as said, or see: overread doctor; nothing is lost meanwhile",
+    )
 
 
 class _Checkup:
@@ -114,24 +122,31 @@ class _Checkup:
         self._project = project
         self._clock = clock
 
-    def findings(self) -> list[SyncFinding]:
+    def findings(self, *, is_active: bool) -> list[SyncFinding]:
         state = self._client.project_state(self._project.project_id)
         with self._store.snapshot() as unit:
             known = unit.worklists.known_tasks(self._project.reader_id)
-            quarantined = unit.readings.counts(self._project.reader_id)["quarantined"]
-        compared = compare_tasks(self._client.all_tasks(self._project.project_id), known)
+            aside = {one.task_id: one.why for one in unit.set_asides.of(self._project.reader_id)}
+            counts = unit.readings.counts(self._project.reader_id, also_second_looks=True)
+        waiting = self._changed(aside)
+        rows = self._client.all_tasks(self._project.project_id)
+        compared = compare_tasks(rows, known, aside)
         return [
             self._finding(
                 "worklist", f"{state.tasks} tasks in Label Studio, {len(known)} entries here"
             ),
-            *self._clocks(state, self._clock()),
-            *self._user(),
-            *self._webhook(),
-            *self._waiting_and_set_aside(),
+            *(self._surroundings(state) if is_active else ()),
+            *self._waiting(waiting),
+            *self._set_aside(aside),
             *self._vanished(compared, known),
             *self._too_many(compared),
-            *self._quarantine(quarantined),
+            *self._quarantine(counts["quarantined"], is_active=is_active),
         ]
+
+    def _surroundings(self, state: ProjectState) -> Iterator[SyncFinding]:
+        yield from self._clocks(state, self._clock())
+        yield from self._user()
+        yield from self._webhook()
 
     def _finding(self, what: str, state: str, remedy: str | None = None) -> SyncFinding:
         return SyncFinding(what, self._project.reader_id, state, remedy)
@@ -186,18 +201,21 @@ class _Checkup:
                 f"register it: overread readers add {self._project.reader_id}",
             )
 
-    def _waiting_and_set_aside(self) -> Iterator[SyncFinding]:
-        with self._store.snapshot() as unit:
-            aside = {one.task_id: one.why for one in unit.set_asides.of(self._project.reader_id)}
+    def _changed(self, aside: dict[int, str]) -> int:
+        """Return how many tasks changed since the last sync; add those that cannot be read."""
 
         def note(task: UnreadableTask) -> None:
             aside[task.task_id] = task.why
 
         until = self._project.synced_until
         changed = self._client.changed_tasks(self._project.project_id, until, on_unreadable=note)
-        waiting = sum(until is None or task.updated_at > until for task in changed)
-        if waiting:
-            yield self._finding("waiting", f"{waiting} tasks changed since the last sync")
+        return sum(until is None or task.updated_at > until for task in changed)
+
+    def _waiting(self, number: int) -> Iterator[SyncFinding]:
+        if number:
+            yield self._finding("waiting", f"{number} tasks changed since the last sync")
+
+    def _set_aside(self, aside: Mapping[int, str]) -> Iterator[SyncFinding]:
         for task_id, why in sorted(aside.items()):
             yield self._finding(
                 "set aside",
@@ -253,12 +271,14 @@ class _Checkup:
                 else None,
             )
 
-    def _quarantine(self, number: int) -> Iterator[SyncFinding]:
+    def _quarantine(self, number: int, *, is_active: bool) -> Iterator[SyncFinding]:
         if number:
             yield self._finding(
                 "quarantine",
                 f"{number} answers are kept but do not count",
-                "let the reader submit them again; the reader's page lists them with the reason",
+                "let the reader submit them again; the reader's page lists them with the reason"
+                if is_active
+                else None,
             )
 
 

@@ -1,6 +1,6 @@
 """The tasks in Label Studio beside the worklist: what is missing, doubled, foreign or older."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from backend.domain.worklists import EntryState
@@ -32,7 +32,9 @@ class Comparison:
     foreign: tuple[TaskRow, ...]
 
 
-def compare_tasks(rows: Sequence[TaskRow], known: Sequence[KnownTask]) -> Comparison:
+def compare_tasks(
+    rows: Sequence[TaskRow], known: Sequence[KnownTask], set_aside: Collection[int] = ()
+) -> Comparison:
     """Return what the tasks of a project are to the entries of its reader.
 
     Parameters
@@ -41,6 +43,9 @@ def compare_tasks(rows: Sequence[TaskRow], known: Sequence[KnownTask]) -> Compar
         Every task, asked for after `known` was.
     known : sequence of KnownTask
         Every entry of the reader.
+    set_aside : collection of int
+        Tasks that could not be read. As long as they are there they are neither gone nor foreign,
+        whatever their data say.
 
     Returns
     -------
@@ -54,12 +59,13 @@ def compare_tasks(rows: Sequence[TaskRow], known: Sequence[KnownTask]) -> Compar
         # The number of an entry means another image in a store that was thrown away or restored.
         if row.entry is not None and images.get(row.entry) == row.image_id:
             tasks_of[row.entry][row.task_id] = row
-        else:
+        elif row.task_id not in set_aside:
             foreign.append(row)
+    unreadable = {row.task_id for row in rows}.intersection(set_aside)
     gone = [
         one
         for one in known
-        if one.task_id is not None and one.task_id not in tasks_of[one.entry_id]
+        if one.task_id is not None and one.task_id not in {*tasks_of[one.entry_id], *unreadable}
     ]
     second = [
         row

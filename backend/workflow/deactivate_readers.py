@@ -35,8 +35,8 @@ def deactivate_readers(
 ) -> list[Departure]:
     """Withdraw the worklists of readers and close their log-ins; repeatable.
 
-    Adding a reader of the same name again brings them back. What was submitted before should be
-    synchronised first: the projects of readers who left are not looked at any more.
+    Adding a reader of the same name again brings them back. Their projects are pulled by every
+    sync as before, for what was submitted last; nothing is pushed into them.
 
     Parameters
     ----------

@@ -1,6 +1,7 @@
 """The night's work, from what was read in the day to what is read tomorrow."""
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -13,7 +14,7 @@ from backend.workflow.label_studio_desk import LabelStudioDesk
 from backend.workflow.offer_second_looks import offer_second_looks
 from backend.workflow.reconcile_again import reconcile_again
 from backend.workflow.route_conflicts import RoutingRules, route_conflicts
-from backend.workflow.synchronise import SyncReport, synchronise
+from backend.workflow.synchronise import synchronise
 
 _log = logging.getLogger(__name__)
 
@@ -52,6 +53,8 @@ class NightReport:
     ----------
     received : dict
         Readings pulled, by kind.
+    verdicts : dict
+        Tasks of adjudicators pulled, by kind.
     consensus_images : int
         Images with a consensus.
     retrained, scored : dict
@@ -69,6 +72,7 @@ class NightReport:
     """
 
     received: dict[str, int]
+    verdicts: dict[str, int]
     consensus_images: int
     retrained: dict[str, object]
     scored: dict[str, object]
@@ -148,7 +152,8 @@ def nightly(
         pushed = synchronise(store, desk, clock=clock)
 
     return NightReport(
-        received=_new(pulled),
+        received=_new(pulled.received + pushed.received),
+        verdicts=_new(pulled.verdicts + pushed.verdicts),
         consensus_images=reconciled.images,
         retrained=retrained,
         scored=scored,
@@ -174,5 +179,5 @@ def _attempt(step: Callable[[], dict[str, object]], problems: list[str]) -> dict
         return {}
 
 
-def _new(report: SyncReport) -> dict[str, int]:
-    return {kind: number for kind, number in report.received.items() if kind != "unchanged"}
+def _new(counted: Counter[str]) -> dict[str, int]:
+    return {kind: number for kind, number in counted.items() if kind != "unchanged"}

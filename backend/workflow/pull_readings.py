@@ -6,21 +6,21 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from backend.label_studio.client import LabelStudioClient
+from backend.label_studio.connection import LabelStudioError
 from backend.label_studio.organisation import ProjectState
 from backend.label_studio.task_rows import UnreadableTask
 from backend.label_studio.tasks import MalformedTaskError, TaskState
 from backend.store.readers import ReaderProject
-from backend.store.unit_of_work import Store, StoreUnavailableError, UnitOfWork
+from backend.store.unit_of_work import Store, StoreUnavailableError
 from backend.workflow.compare_tasks import Comparison, compare_tasks
 from backend.workflow.keep_lost_reading import keep_reading_of_gone_task, receive_older_state
-from backend.workflow.reach_consensus import reach_consensus
-from backend.workflow.receive_reading import Received, receive_reading
+from backend.workflow.receive_reading import Received
+from backend.workflow.receive_tasks import follow, receive_tasks
 from backend.workflow.sync_report import SyncReport
 
 _BATCH = 50  # a transaction keeps other writers waiting
 _COMPARED_EVERY = timedelta(days=1)
 _ROUNDING = timedelta(seconds=5)  # Label Studio tells its time in whole seconds
-_NOTHING_NEW = {Received.UNCHANGED, Received.OUTDATED, Received.LOST, Received.FOREIGN}
 
 _log = logging.getLogger(__name__)
 
@@ -52,70 +52,6 @@ def pull_readings(
         Gives the time; aware.
     """
     _Pull(store, client, project, report, clock).run()
-
-
-def receive_task(
-    store: Store, project: ReaderProject, task: TaskState, *, now: datetime
-) -> Received:
-    """Take one task into the store, and bring its image's consensus up to date.
-
-    Parameters
-    ----------
-    store : Store
-        The database.
-    project : ReaderProject
-        Where the task is.
-    task : TaskState
-        As Label Studio has it.
-    now : datetime
-        The time; aware.
-
-    Returns
-    -------
-    Received
-        What was new.
-    """
-    return receive_tasks(store, project, [task], now=now)[0]
-
-
-def receive_tasks(
-    store: Store, project: ReaderProject, batch: Sequence[TaskState], *, now: datetime
-) -> list[Received]:
-    """Take tasks into the store, all or none, and bring their images' consensus up to date.
-
-    Parameters
-    ----------
-    store : Store
-        The database.
-    project : ReaderProject
-        Where the tasks are.
-    batch : sequence of TaskState
-        As Label Studio has them.
-    now : datetime
-        The time; aware.
-
-    Returns
-    -------
-    list of Received
-        What was new, in the order of `batch`.
-    """
-    with store.transaction() as unit:
-        outcomes = [receive_reading(unit, task, project.reader_id, now=now) for task in batch]
-        _follow(unit, batch, outcomes, now)
-    return outcomes
-
-
-def _follow(
-    unit: UnitOfWork, batch: Sequence[TaskState], outcomes: Sequence[Received], now: datetime
-) -> None:
-    changed = [
-        unit.worklists.get(task.entry or 0)
-        for task, received in zip(batch, outcomes, strict=True)
-        if received not in _NOTHING_NEW
-    ]
-    image_ids = dict.fromkeys(entry.image_id for entry in changed if entry is not None)
-    if image_ids:
-        reach_consensus(unit, list(image_ids), now=now)
 
 
 class _Pull:
@@ -183,8 +119,7 @@ class _Pull:
                 for task in batch:
                     self._take([task], asked_at)
             else:
-                why = f"{type(error).__name__}: {error}"
-                self._set_aside(UnreadableTask(batch[0].task_id, None, why))
+                self._set_aside(UnreadableTask(batch[0].task_id, None, _why(error)))
             return
         for task, received in zip(batch, outcomes, strict=True):
             if received is Received.OUTDATED:
@@ -194,18 +129,26 @@ class _Pull:
 
     def _ask_again(self, task_id: int, asked_at: datetime | None) -> Received:
         """Take a task that was older than the store knew it; only now that is certain."""
-        task = self._client.task_state(self._project.project_id, task_id)
-        if task is None:
+        try:
+            task = self._client.task_state(self._project.project_id, task_id)
+            received = Received.OUTDATED if task is None else self._take_older(task, asked_at)
+        except (LabelStudioError, StoreUnavailableError):
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever is in a task, the rest go on
+            self._set_aside(UnreadableTask(task_id, None, _why(error)))
             return Received.OUTDATED
+        if received is Received.LOST:
+            self._has_gone_back = True
+            self._report.readings_kept += 1
+        return received
+
+    def _take_older(self, task: TaskState, asked_at: datetime | None) -> Received:
         now = self._clock()
         with self._store.transaction() as unit:
             received = receive_older_state(
                 unit, task, self._project.reader_id, asked_at=asked_at, now=now
             )
-            _follow(unit, [task], [received], now)
-        if received is Received.LOST:
-            self._has_gone_back = True
-            self._report.readings_kept += 1
+            follow(unit, [task], [received], now=now)
         return received
 
     def _set_aside(self, task: UnreadableTask) -> None:
@@ -229,7 +172,7 @@ class _Pull:
         try:
             task = self._client.task_state(self._project.project_id, task_id)
         except MalformedTaskError as error:
-            self._set_aside(UnreadableTask(task_id, None, str(error)))
+            self._set_aside(UnreadableTask(task_id, None, _why(error)))
             return
         with self._store.transaction() as unit:
             unit.set_asides.release(self._project.reader_id, task_id)
@@ -255,9 +198,10 @@ class _Pull:
         """Compare every task with the worklist; return the time of the newest change there is."""
         with self._store.snapshot() as unit:
             known = unit.worklists.known_tasks(self._project.reader_id)
+            set_aside = {one.task_id for one in unit.set_asides.of(self._project.reader_id)}
         rows = self._client.all_tasks(self._project.project_id)
 
-        found = compare_tasks(rows, known)
+        found = compare_tasks(rows, known, set_aside)
 
         self._part_from_gone_tasks(found)
         for one in found.older:
@@ -293,3 +237,9 @@ def _trusted(synced_until: datetime | None, asked_at: datetime | None) -> dateti
         _log.warning("Label Studio's clock was set back; everything is pulled again")
         return None
     return synced_until
+
+
+def _why(error: Exception) -> str:
+    return (
+        str(error) if isinstance(error, MalformedTaskError) else f"{type(error).__name__}: {error}"
+    )

@@ -11,6 +11,7 @@ from backend.domain.worklists import EntryKind, EntryState, WorklistEntry
 from backend.label_studio import open_tasks, regions, second_look, tasks
 from backend.label_studio.client import LabelStudioClient
 from backend.label_studio.regions import Region
+from backend.label_studio.tasks import MalformedTaskError
 from backend.store.readers import ReaderProject
 from backend.store.unit_of_work import Store, UnitOfWork
 from backend.workflow.label_studio_desk import LabelStudioDesk
@@ -50,6 +51,9 @@ def push_worklist(
 ) -> PushReport:
     """Make a task of every open entry of one reader, show what is to be shown, set the order.
 
+    A task whose entry was withdrawn is served no more, and deleted some hours later; in between,
+    who had it open can submit it.
+
     Repeatable: what is in Label Studio already is not made again, also when an earlier push was
     cut off between Label Studio's answer and our record of it.
 
@@ -81,6 +85,7 @@ def push_worklist(
         withdrawn = unit.worklists.withdrawn_before(
             project.reader_id, now - _KEPT_AFTER_WITHDRAWAL
         )
+        served = unit.worklists.still_served(project.reader_id)
 
     with desk.open_client(project.reader_id) as client:
         new, adopted = _make_tasks(store, client, project, entries, desk, expires_at)
@@ -89,11 +94,13 @@ def push_worklist(
         _set_order(client, project, order, entries, task_of, shown)
         for entry in ageing:
             client.update_task_data(entry.task_id or 0, _data(entry, desk, expires_at))
+        stopped = _stop_serving(client, served, withdrawn)
         removed = _remove(client, project, withdrawn)
 
-    if order != before or removed or ageing:
+    if order != before or stopped or removed or ageing:
         with store.transaction() as unit:
             unit.readers.set_shown_order(project.reader_id, order)
+            unit.worklists.set_stopped([entry.key for entry in stopped], now)
             for entry in removed:
                 unit.worklists.forget_task(entry.key)
             unit.worklists.record_tasks(
@@ -149,21 +156,43 @@ def _adopt(
     return {key: known[key, image_id] for key, image_id in wanted if (key, image_id) in known}
 
 
+def _stop_serving(
+    client: LabelStudioClient,
+    served: Sequence[WorklistEntry],
+    overdue: Sequence[WorklistEntry],
+) -> list[WorklistEntry]:
+    """Serve withdrawn tasks no more, as soon as nobody is at them, or after hours anyhow."""
+    late = {entry.key for entry in overdue}
+    stopped = [
+        entry
+        for entry in served
+        if entry.key in late or not open_tasks.has_draft(client.connection, entry.task_id or 0)
+    ]
+    open_tasks.stop_serving(client.connection, [entry.task_id or 0 for entry in stopped])
+    return stopped
+
+
 def _remove(
     client: LabelStudioClient, project: ReaderProject, withdrawn: Sequence[WorklistEntry]
 ) -> list[WorklistEntry]:
     """Delete the tasks that nobody has begun; what was submitted is still to be received."""
-    begun = set()
-    for entry in withdrawn:
-        state = client.task_state(project.project_id, entry.task_id or 0)
-        if state is not None and (
-            state.annotations or open_tasks.has_draft(client.connection, state.task_id)
-        ):
-            begun.add(entry.key)
-    removed = [entry for entry in withdrawn if entry.key not in begun]
-    if removed:
-        client.delete_tasks(project.project_id, [entry.task_id or 0 for entry in removed])
+    removed = []
+    for entry in withdrawn:  # looked at right before it is deleted: somebody may just begin
+        task_id = entry.task_id or 0
+        if not _is_begun(client, project.project_id, task_id):
+            client.delete_tasks(project.project_id, [task_id])
+            removed.append(entry)
     return removed
+
+
+def _is_begun(client: LabelStudioClient, project_id: int, task_id: int) -> bool:
+    try:
+        state = client.task_state(project_id, task_id)
+    except MalformedTaskError:
+        return True  # nobody knows what is in it
+    return state is not None and (
+        bool(state.annotations) or open_tasks.has_draft(client.connection, task_id)
+    )
 
 
 def _data(entry: WorklistEntry, desk: LabelStudioDesk, expires_at: datetime) -> dict[str, object]:

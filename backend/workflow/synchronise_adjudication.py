@@ -9,15 +9,15 @@ from datetime import datetime
 from backend.domain.adjudication.request import Request, RequestState
 from backend.label_studio import adjudication_form, task_gates
 from backend.label_studio.client import LabelStudioClient
-from backend.label_studio.connection import LabelStudioError, LabelStudioMissingError
-from backend.label_studio.tasks import MalformedTaskError, TaskState
-from backend.store.records import LeaseTakenError
-from backend.store.unit_of_work import Store
+from backend.label_studio.connection import LabelStudioMissingError
+from backend.label_studio.tasks import TaskState
+from backend.store.unit_of_work import Store, StoreUnavailableError
 from backend.workflow.job_lease import hold_lease
 from backend.workflow.label_studio_desk import LabelStudioDesk
 from backend.workflow.reach_consensus import reach_consensus
 from backend.workflow.receive_reading import Received
 from backend.workflow.receive_verdict import receive_verdict
+from backend.workflow.sync_report import told
 
 DESK = "adjudication desk"
 """By which the desk's client is opened; no reader can be called so, because of the space."""
@@ -73,13 +73,15 @@ def synchronise_adjudication(
         with hold_lease(store, f"sync {DESK}", clock=clock, wait_seconds=_WAIT_SECONDS):
             report.received.update(pull_adjudications(store, desk, clock=clock))
             report.tasks_pushed = push_adjudications(store, desk, now=clock())
+    except StoreUnavailableError:
+        raise
     except LabelStudioMissingError as error:
         report.problems.append(
             f"adjudication: {error}; if the project was deleted by hand, make it again with: "
             "overread adjudicate adjudicators add NAME"
         )
-    except (LabelStudioError, MalformedTaskError, LeaseTakenError) as error:
-        report.problems.append(f"adjudication: {error}")
+    except Exception as error:  # noqa: BLE001 - whatever it is, the readers' part is done
+        report.problems.append(f"adjudication: {told(error)}")
     return report
 
 

@@ -248,6 +248,8 @@ class TestSync:
         answer = client.post("/api/v1/sync", headers=bearer("manager"))
         assert answer.status_code == 200
         assert [problem.partition(":")[0] for problem in answer.json()["problems"]] == ["R8", "R9"]
+        assert answer.json()["readers_failed"] == ["R8", "R9"]
+        assert answer.json()["verdicts"] == {}
 
     def test_waits_for_its_turn(self, client: TestClient, furnished: Store) -> None:
         with furnished.transaction() as unit:

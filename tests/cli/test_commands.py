@@ -179,6 +179,20 @@ class TestQueue:
         assert "two patients" in served("queue", "skipped").output
 
 
+class TestReaders:
+    def test_who_leave_while_label_studio_is_down_are_fetched_later_and_told_so(
+        self, served: CommandLine
+    ) -> None:
+        told = served("readers", "deactivate", "R3").told
+
+        assert "R3: 2 open images go to other readers" in told
+        assert "R3: what was submitted last could not be fetched" in told
+        assert told.count("OVERREAD_LABEL_STUDIO_URL") == 1, "said once"
+        [left] = served("readers", "deactivate", "R3", "--json").json
+        assert (left["reader_id"], left["fetched"], left["withdrawn"]) == ("R3", False, 0)
+        assert left["sync_problems"][0].startswith("R3: ")
+
+
 class TestReaderHistory:
     def test_shows_every_revision_with_its_boxes(self, filled: CommandLine) -> None:
         told = filled("readers", "history", "i1", "--json").json

@@ -133,6 +133,26 @@ class TestSetPredictions:
         shown = {item.id: item.version for item in state.predictions}
         assert shown[state.annotations[0].parent_prediction or 0] == "w1"
 
+    def test_lets_a_reader_submit_what_was_opened_in_an_order_that_came_back(
+        self, client: LabelStudioClient, reader: ReaderSession, project_id: int
+    ) -> None:
+        task_of = worklist(client, project_id, 2)
+        push(client, project_id, "w1", task_of)
+        task = opened(reader, project_id)
+        push(client, project_id, "w2", dict(reversed(task_of.items())))
+        for _ in range(2):
+            push(client, project_id, "w1", task_of)
+
+        made = reader.submit(task, RESULT, lead_time_seconds=1)
+
+        state = client.task_state(project_id, task.task_id)
+        assert state is not None
+        assert state.annotations[0].id == made
+        assert len(state.predictions) == 3
+        again = opened(reader, project_id)
+        assert again.entry == 1
+        assert [one.version[:9] for one in again.predictions] == ["w1-again-"]
+
     def test_keeps_the_old_order_when_label_studio_drops_one(
         self, client: LabelStudioClient, reader: ReaderSession, project_id: int
     ) -> None:

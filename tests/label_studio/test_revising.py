@@ -217,6 +217,31 @@ class TestReviseWorklist:
 
 
 class TestWithdrawnTask:
+    def test_is_served_no_more_after_the_next_push_unless_it_is_begun(
+        self, store: Store, desk: LabelStudioDesk, project: ReaderProject, reader: ReaderSession
+    ) -> None:
+        with store.transaction() as unit:
+            tasks = {entry.image_id: entry.task_id for entry in unit.worklists.all()}
+            for name in ("n1", "n3"):
+                unit.worklists.set_state(keys(store)[name], EntryState.WITHDRAWN, now=clock())
+        reader._connection.ask(
+            "POST", f"/api/tasks/{tasks['n3']}/drafts", body={"result": [no_finding_item()]}
+        )
+
+        for _ in range(2):
+            report = synchronise(store, desk, clock=clock)
+            assert report.problems == []
+
+        assert serve_all(reader, project) == ["n0", "n2", "n3", "n4"]
+        synchronise(store, desk, clock=clock)
+        assert states(store) == {
+            "n0": EntryState.READ,
+            "n1": EntryState.WITHDRAWN,
+            "n2": EntryState.READ,
+            "n3": EntryState.READ,
+            "n4": EntryState.READ,
+        }
+
     def test_of_a_deleted_project_is_no_reason_to_stop(self, desk: LabelStudioDesk) -> None:
         with desk.open_client("R8") as client:
             open_tasks.stop_serving(client.connection, [10**9])

@@ -6,11 +6,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Self
 
+from backend.label_studio import task_rows, tasks
 from backend.label_studio.connection import LabelStudioUnreachableError
 from backend.label_studio.events import Hint
 from backend.label_studio.organisation import ProjectState
 from backend.label_studio.task_rows import TaskRow, UnreadableTask
-from backend.label_studio.tasks import AnnotationState, TaskPrediction, TaskState
+from backend.label_studio.tasks import (
+    AnnotationState,
+    MalformedTaskError,
+    TaskPrediction,
+    TaskState,
+)
 from tests.store.samples import NOW
 
 PROJECT = 101
@@ -40,6 +46,8 @@ class LabelStudioModel:
     hints: list[Hint] = field(default_factory=list)
     loses_next_import: bool = False
     is_down: bool = False
+    drafted: set[int] = field(default_factory=set)
+    not_served: set[int] = field(default_factory=set)
 
     # What the reader does, and what others do to the reader's work.
 
@@ -121,14 +129,14 @@ class LabelStudioModel:
     def all_tasks(self, project_id: int) -> list[TaskRow]:
         self._answer(project_id)
         return [
-            TaskRow(
-                key,
-                task.data["entry"],
-                task.data["image_id"],
-                task.updated_at,
-                len(task.annotations),
+            task_rows.task_row(
+                {
+                    **_json(key, task),
+                    "total_annotations": len(task.annotations),
+                    "cancelled_annotations": 0,
+                }
             )
-            for key, task in self.tasks.items()
+            for key, task in sorted(self.tasks.items())
         ]
 
     def changed_tasks(
@@ -142,22 +150,23 @@ class LabelStudioModel:
         edge = NOW - timedelta(days=1) if since is None else since - _OVERLAP
         changed = [key for key, task in self.tasks.items() if task.updated_at >= edge]
         for key in sorted(changed, key=lambda one: self.tasks[one].updated_at):
-            state = self.task_state(project_id, key)
-            if state is not None:
-                yield state
+            try:
+                state = self.task_state(project_id, key)
+            except MalformedTaskError as error:
+                if on_unreadable is None:
+                    raise
+                on_unreadable(UnreadableTask(key, None, str(error)))
+            else:
+                if state is not None:
+                    yield state
 
     def task_state(self, project_id: int, task_id: int) -> TaskState | None:
         self._answer(project_id)
         task = self.tasks.get(task_id)
         if task is None:
             return None
-        return TaskState(
-            task_id=task_id,
-            entry=task.data["entry"],
-            updated_at=task.updated_at,
-            annotations=tuple(task.annotations.values()),
-            image_id=task.data["image_id"],
-        )
+        bare = tasks.task_state({**_json(task_id, task), "annotations": [], "predictions": []})
+        return replace(bare, annotations=tuple(task.annotations.values()))
 
     def import_tasks(self, project_id: int, data: Sequence[Mapping[str, Any]]) -> list[int]:
         self._answer(project_id)
@@ -172,16 +181,30 @@ class LabelStudioModel:
         return made
 
     def known_entries(self, project_id: int) -> dict[tuple[int, str], int]:
-        self._answer(project_id)
-        return {
-            (task.data["entry"], task.data["image_id"]): key
-            for key, task in sorted(self.tasks.items(), reverse=True)
-        }
+        return task_rows.tasks_of_entries(self.all_tasks(project_id))
 
     def update_task_data(self, task_id: int, data: Mapping[str, Any]) -> None:
         self._answer(self.project_id)
         self.tasks[task_id].data = dict(data)
         self.touch(task_id)
+
+    @property
+    def connection(self) -> Self:
+        return self
+
+    def ask(
+        self, method: str, path: str, *, body: Mapping[str, bool] | None = None
+    ) -> list[object]:
+        """Answer that nobody began a task, or serve it again or no more."""
+        self._answer(self.project_id)
+        task_id = int(path.split("/")[3])
+        if method == "PATCH":
+            assert body is not None
+            (self.not_served.add if body["is_labeled"] else self.not_served.discard)(task_id)
+            self.touch(task_id)
+            return []
+        assert (method, path) == ("GET", f"/api/tasks/{task_id}/drafts")
+        return [object()] if task_id in self.drafted else []
 
     def set_predictions(
         self, project_id: int, version: str, shown: Sequence[TaskPrediction]
@@ -192,3 +215,7 @@ class LabelStudioModel:
         assert project_id == self.project_id
         if self.is_down:
             raise LabelStudioUnreachableError("Label Studio is down")
+
+
+def _json(task_id: int, task: ModelTask) -> dict[str, Any]:
+    return {"id": task_id, "data": task.data, "updated_at": task.updated_at.isoformat()}

@@ -27,7 +27,7 @@ from backend.label_studio.connection import LabelStudioUnreachableError
 from backend.label_studio.tasks import AnnotationState, TaskState
 from backend.store.unit_of_work import Store
 from backend.workflow.label_studio_desk import LabelStudioDesk
-from backend.workflow.pull_readings import receive_task
+from backend.workflow.receive_tasks import receive_task
 from backend.workflow.synchronise import synchronise
 from tests.store.samples import NOW, enrol, entry, image, register
 from tests.workflow.label_studio_model import PROJECT, LabelStudioModel

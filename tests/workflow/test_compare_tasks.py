@@ -76,3 +76,12 @@ class TestCompareTasks:
         found = compare_tasks([by_hand, of_another_store, of_another_image], [known(1, None)])
 
         assert found.foreign == (by_hand, of_another_store, of_another_image)
+
+    def test_calls_what_cannot_be_read_neither_gone_nor_foreign_while_it_is_there(self) -> None:
+        unread, read = known(1, 11), known(2, 12, state=EntryState.READ)
+        rows = [row(11, None, None), row(12, 9)]
+
+        assert compare_tasks(rows, [unread, read], {11, 12}) == Comparison((), (), (), (), ())
+
+        found = compare_tasks(rows[:1], [unread, read], {11, 12})
+        assert (found.gone_unread, found.gone_ended) == ((), (read,))

@@ -1,16 +1,19 @@
 """A night goes on when one of its steps fails."""
 
 from datetime import timedelta
+from typing import cast
 
 import pytest
 
 from backend.label_studio.client import LabelStudioClient
+from backend.store.adjudicators import AdjudicationDesk
 from backend.store.unit_of_work import Store
 from backend.terminal import now
 from backend.workflow.fill_worklists import QueueRules
 from backend.workflow.label_studio_desk import LabelStudioDesk
 from backend.workflow.nightly import NightRules, nightly
 from backend.workflow.route_conflicts import RoutingRules
+from tests.workflow.label_studio_model import LabelStudioModel
 
 RULES = NightRules(
     QueueRules(
@@ -49,3 +52,18 @@ class TestNightly:
         assert report.retrained == {}
         assert report.scored == {"scored": 0}
         assert steps[-1] == "pushing the worklists"
+
+    def test_counts_what_adjudicators_did(self, store: Store) -> None:
+        room = LabelStudioModel("a1@example.org", project_id=109)
+        room.import_tasks(109, [{"made": "by hand"}])
+        desk = LabelStudioDesk(
+            lambda _: cast(LabelStudioClient, room), "http://127.0.0.1:1", "s", timedelta(days=1)
+        )
+        with store.transaction() as unit:
+            unit.adjudicators.set_desk(AdjudicationDesk(9, 109, None))
+
+        report = nightly(store, desk, RULES, BrokenTraining(), clock=now)
+
+        assert set(report.verdicts) == {"foreign"}
+        assert report.received == {}
+        assert set(report.as_json()) > {"received", "verdicts"}

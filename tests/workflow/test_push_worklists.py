@@ -11,9 +11,15 @@ from backend.domain.findings import Finding
 from backend.domain.predictions import Prediction
 from backend.domain.readings import Arm, Reading
 from backend.domain.worklists import EntryState
+from backend.label_studio import task_rows
 from backend.label_studio.client import LabelStudioClient
 from backend.label_studio.regions import FINDING_TAG, SOURCE_TAG
-from backend.label_studio.tasks import TaskPrediction
+from backend.label_studio.tasks import (
+    MalformedTaskError,
+    TaskPrediction,
+    TaskState,
+    task_state,
+)
 from backend.store.readings import Receipt
 from backend.store.unit_of_work import Store
 from backend.workflow.fill_worklists import QueueRules, fill_worklists
@@ -24,6 +30,7 @@ from tests.store.samples import NOW, THERE, enrol, image, mark, model, predicted
 
 LIFE = timedelta(days=30)
 PROJECT = 101
+NO_ANNOTATIONS = {"total_annotations": 0, "cancelled_annotations": 0}
 
 
 class PowerCutError(RuntimeError):
@@ -40,6 +47,9 @@ class SmallLabelStudio:
     pushes: int = 0
     fails_after_import: bool = False
     next_id: int = 1
+    drafts: set[int] = field(default_factory=set)
+    unreadable: set[int] = field(default_factory=set)
+    asked: list[str] = field(default_factory=list)
 
     def __enter__(self) -> Self:
         return self
@@ -60,7 +70,40 @@ class SmallLabelStudio:
 
     def known_entries(self, project_id: int) -> dict[tuple[int, str], int]:
         assert project_id == PROJECT
-        return {(data["entry"], data["image_id"]): task_id for task_id, data in self.tasks.items()}
+        return task_rows.tasks_of_entries(
+            [
+                task_rows.task_row({**self._json(task_id), **NO_ANNOTATIONS})
+                for task_id in self.tasks
+            ]
+        )
+
+    def task_state(self, project_id: int, task_id: int) -> TaskState | None:
+        assert project_id == PROJECT
+        self.asked.append(f"look at {task_id}")
+        if task_id in self.unreadable:
+            raise MalformedTaskError
+        if task_id not in self.tasks:
+            return None
+        return task_state({**self._json(task_id), "annotations": [], "predictions": []})
+
+    def delete_tasks(self, project_id: int, task_ids: Sequence[int]) -> None:
+        assert project_id == PROJECT
+        for task_id in task_ids:
+            self.asked.append(f"delete {task_id}")
+            self.tasks.pop(task_id, None)
+
+    def _json(self, task_id: int) -> dict[str, Any]:
+        return {"id": task_id, "data": self.tasks[task_id], "updated_at": NOW.isoformat()}
+
+    @property
+    def connection(self) -> Self:
+        return self
+
+    def ask(self, method: str, path: str, *, body: object = None) -> object:
+        """Answer what is asked of single tasks."""
+        task_id = int(path.split("/")[3])
+        self.asked.append(f"{method} {path}")
+        return [{}] if task_id in self.drafts else []
 
     def set_predictions(
         self, project_id: int, version: str, shown: Sequence[TaskPrediction]
@@ -196,6 +239,73 @@ class TestPushWorklist:
         assert push(filled, room).tasks == 1
         assert tasks_of(filled) == [1, 2, 6, 4, 5]
         assert room.served() == ["n0", "n1", "n2", "n3", "n4"]
+
+    def test_stops_serving_what_was_withdrawn_once_and_never_while_it_has_a_draft(
+        self, filled: Store, room: SmallLabelStudio
+    ) -> None:
+        push(filled, room)
+        with filled.transaction() as unit:
+            for one in unit.worklists.all()[1:3]:
+                unit.worklists.set_state(one.key, EntryState.WITHDRAWN, now=NOW)
+        room.drafts = {3}
+        room.asked.clear()
+
+        push(filled, room)
+        assert room.asked == [
+            "GET /api/tasks/2/drafts",
+            "GET /api/tasks/3/drafts",
+            "PATCH /api/tasks/2/",
+        ]
+
+        room.asked.clear()
+        push(filled, room)
+        assert room.asked == ["GET /api/tasks/3/drafts"]
+
+        room.drafts.clear()
+        push(filled, room)
+        room.asked.clear()
+        push(filled, room)
+        assert room.asked == [], "what is done is remembered"
+
+    def test_stops_serving_what_is_withdrawn_a_second_time(
+        self, filled: Store, room: SmallLabelStudio
+    ) -> None:
+        push(filled, room)
+        for _ in range(2):
+            with filled.transaction() as unit:
+                key = unit.worklists.all()[1].key
+                unit.worklists.set_state(key, EntryState.OPEN, now=NOW)
+                unit.worklists.set_state(key, EntryState.WITHDRAWN, now=NOW)
+            room.asked.clear()
+            push(filled, room)
+            assert room.asked[-1] == "PATCH /api/tasks/2/"
+
+    def test_deletes_what_was_withdrawn_hours_ago_unless_it_is_begun_or_nobody_knows(
+        self, filled: Store, room: SmallLabelStudio
+    ) -> None:
+        push(filled, room)
+        with filled.transaction() as unit:
+            for one in unit.worklists.all()[1:]:
+                unit.worklists.set_state(one.key, EntryState.WITHDRAWN, now=NOW)
+        room.drafts, room.unreadable = {3}, {4}
+        room.asked.clear()
+
+        report = push(filled, room, NOW + timedelta(hours=9))
+
+        assert report.removed == 2
+        assert tasks_of(filled) == [1, None, 3, 4, None]
+        assert set(room.tasks) == {1, 3, 4}
+        assert [one for one in room.asked if not one.startswith("PATCH")] == [
+            "look at 2",
+            "GET /api/tasks/2/drafts",
+            "delete 2",
+            "look at 3",
+            "GET /api/tasks/3/drafts",
+            "look at 4",
+            "look at 5",
+            "GET /api/tasks/5/drafts",
+            "delete 5",
+        ]
 
     def test_is_content_with_an_empty_worklist(self, store: Store, room: SmallLabelStudio) -> None:
         enrol(store, "R1")

@@ -16,10 +16,14 @@ class SyncAnswer(BaseModel):
     ----------
     received : dict of str to int
         Tasks pulled, by what was new.
+    verdicts : dict of str to int
+        The same for the tasks of the adjudicators.
     tasks_pushed, tasks_lost : int
         Tasks made, and tasks that somebody had deleted.
     readings_kept : int
         Readings that Label Studio has lost and the store keeps.
+    readers_failed : list of str
+        Readers whose project could not be synchronised as a whole.
     problems : list of str
         What could not be done, with the remedy.
     notices : list of str
@@ -27,9 +31,11 @@ class SyncAnswer(BaseModel):
     """
 
     received: dict[str, int]
+    verdicts: dict[str, int]
     tasks_pushed: int
     tasks_lost: int
     readings_kept: int
+    readers_failed: list[str]
     problems: list[str]
     notices: list[str]
 

@@ -49,6 +49,7 @@ class WorklistEntryRow(Table):
     link_expires_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+    stopped_at: Mapped[datetime | None]
     skip_reason: Mapped[str | None]
     skip_note: Mapped[str | None]
 

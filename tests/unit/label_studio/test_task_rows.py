@@ -36,7 +36,32 @@ class TestTaskRow:
         row = task_rows.task_row(self.ANSWER)
         assert (row.task_id, row.entry, row.image_id, row.annotations) == (3, 17, "im1", 3)
 
-    @pytest.mark.parametrize("data", [{}, {"overread": 1, "entry": "abc"}, {"entry": 17}])
-    def test_calls_a_task_without_a_proper_entry_not_ours(self, data: dict[str, Any]) -> None:
+    @pytest.mark.parametrize(
+        "data",
+        [
+            {},
+            None,
+            [],
+            {"entry": 17, "image_id": "a"},
+            {"overread": 1, "entry": "abc", "image_id": "a"},
+            {"overread": 1, "entry": 10**30, "image_id": "a"},
+            {"overread": 1, "entry": 17},
+            {"overread": 1, "entry": 17, "image_id": ["a"]},
+        ],
+    )
+    def test_calls_a_task_without_a_proper_entry_not_ours(self, data: object) -> None:
         row = task_rows.task_row({**self.ANSWER, "data": data})
         assert (row.entry, row.image_id) == (None, None)
+
+
+class TestTasksOfEntries:
+    def test_are_the_oldest_task_of_each_and_nothing_that_is_not_ours(self) -> None:
+        answers = [
+            {**TestTaskRow.ANSWER, "id": 3},
+            {**TestTaskRow.ANSWER, "id": 4},
+            {**TestTaskRow.ANSWER, "id": 5, "data": {"overread": 1, "entry": "abc"}},
+            {**TestTaskRow.ANSWER, "id": 6, "data": {"overread": 1, "image_id": "a"}},
+        ]
+        rows = [task_rows.task_row(answer) for answer in answers]
+
+        assert task_rows.tasks_of_entries(rows) == {(17, "im1"): 3}
