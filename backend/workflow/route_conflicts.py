@@ -13,7 +13,7 @@ from backend.domain.adjudication.conflicts import (
     find_conflicts,
 )
 from backend.domain.adjudication.overlay import is_about
-from backend.domain.adjudication.request import ProposedBox, Request, RequestState
+from backend.domain.adjudication.request import PENDING, ProposedBox, Request, RequestState
 from backend.domain.adjudication.routing import Candidate, Routes, plan_routes
 from backend.domain.consensus.clusters import Consensus
 from backend.domain.images import Image, Split
@@ -117,7 +117,7 @@ def route_conflicts(store: UnitOfWork, rules: RoutingRules, *, now: datetime) ->
         sent=tuple(one.image for one, _ in routes.new),
         withdrawn={request.image_id: reason for request, reason in routes.withdrawn},
         moved=len(routes.moved),
-        open=waiting_now[RequestState.OPEN] + waiting_now[RequestState.SKIPPED],
+        open=sum(waiting_now[state] for state in PENDING),
         waiting=routes.waiting,
     )
 

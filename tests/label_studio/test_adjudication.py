@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from backend.domain.adjudication.verdict import Act
-from backend.label_studio import adjudication_form, task_gates
+from backend.label_studio import adjudication_form, open_tasks, task_gates
 from backend.label_studio.client import LabelStudioClient
 from backend.label_studio.projects import ReadingProject, ensure_reading_project
 from backend.label_studio.provision import ProvisionedReader, ReaderAccount, provision_readers
@@ -142,7 +142,7 @@ class TestProject:
         self, server: LabelStudioServer, desk: LabelStudioClient, project: int
     ) -> None:
         closed, other = push(desk, project, 1, 2)
-        task_gates.close_task(desk.connection, closed)
+        open_tasks.stop_serving(desk.connection, [closed])
 
         assert task_gates.served_tasks(desk.connection, project) == {closed: False, other: True}
         with log_in(server, ACCOUNTS[0]) as session:

@@ -11,6 +11,7 @@ from backend.domain.predictions import Prediction
 from backend.domain.readings import Arm
 from backend.domain.worklists import EntryKind, EntryState, WorklistEntry
 from backend.label_studio import tasks
+from backend.store.adjudicators import Adjudicator
 from backend.store.unit_of_work import Store
 from backend.workflow.adjudicated_images import adjudicated_images
 from backend.workflow.fill_worklists import QueueRules, fill_worklists
@@ -19,7 +20,6 @@ from tests.store.samples import (
     NOW,
     adjudicate,
     enrol,
-    entry,
     image,
     keep,
     mark,
@@ -90,10 +90,12 @@ class TestGoldCases:
 
     def test_never_go_to_who_has_adjudicated_them(self, pool: Store) -> None:
         with pool.transaction() as unit:
-            unit.worklists.add(
-                [replace(entry(name, "R2"), kind=EntryKind.ADJUDICATION) for name in GOLD],
-                now=NOW,
-            )
+            unit.adjudicators.put([Adjudicator("R2", "r2@example.com", 2)], now=NOW)
+            for one in unit.adjudication_requests.all():
+                kept = unit.adjudications.current(one.key)
+                assert kept is not None
+                by_reader = replace(kept.verdict, adjudicators=("R2",))
+                unit.adjudications.revise(by_reader, kept.receipt)
 
         assert {one.reader_id for one in gold_of(fill(pool))} == {"R3", "R4"}
 

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 from backend.domain.adjudication.conflicts import DisputedImage, rank
 from backend.domain.adjudication.overlay import is_about
-from backend.domain.adjudication.request import ProposedBox, Request, RequestState
+from backend.domain.adjudication.request import PENDING, ProposedBox, Request, RequestState
 from backend.domain.adjudication.verdict import Subject
 from backend.domain.boxes import Box
 
-_PENDING = (RequestState.OPEN, RequestState.SKIPPED)
 _NOWHERE = Box(0.0, 0.0, 1.0, 1.0)
 _SAME = 1e-6
 
@@ -75,7 +74,7 @@ def plan_routes(
     by_image: dict[str, list[Request]] = {}
     for request in requests:
         by_image.setdefault(request.image_id, []).append(request)
-    pending = [one for one in requests if one.state in _PENDING]
+    pending = [one for one in requests if one.state in PENDING]
     reasons = {one.key: _not_needed(one, candidates.get(one.image_id)) for one in pending}
     kept = [one for one in pending if reasons[one.key] is None]
     busy = {one.image_id for one in kept}
