@@ -17,9 +17,14 @@ _OLDER = "Label Studio holds an older state, as after a restored backup; the ver
 
 
 def receive_restored(
-    store: UnitOfWork, task: TaskState, *, asked_at: datetime | None, now: datetime
+    store: UnitOfWork,
+    task: TaskState,
+    *,
+    went_back: bool,
+    asked_at: datetime | None,
+    now: datetime,
 ) -> Received:
-    """Take a task of a project that may have gone back in time.
+    """Take a task that may have gone back in time.
 
     Parameters
     ----------
@@ -27,6 +32,9 @@ def receive_restored(
         An open transaction.
     task : TaskState
         As Label Studio has it now; asked for after the store knew what it knows.
+    went_back : bool
+        Whether any task of the project is older than it once was; then a task that is newer than
+        the store knows it may have lost its verdict, too, and have been touched since.
     asked_at : datetime or None
         The time by Label Studio's clock; aware. Earlier than the known state when that clock was
         set back, and then what the task holds is new all the same.
@@ -42,14 +50,17 @@ def receive_restored(
     known = None if request is None else store.adjudication_requests.known_task(request.key)
     if request is None or known is None or known.task_id != task.task_id:
         return receive_verdict(store, task, now=now)
+    seen_until = known.updated_at
+    is_older = seen_until is not None and task.updated_at < seen_until
+    if not is_older and not went_back:
+        return receive_verdict(store, task, now=now)
     current = store.adjudications.current(request.key)
     is_lost = not known.is_lost and _is_missing(current, task)
-    seen_until = known.updated_at
     is_set_back = asked_at is not None and seen_until is not None and asked_at < seen_until
     if is_set_back and any(not item.was_cancelled for item in task.annotations):
         is_lost = False
 
-    if seen_until is None or task.updated_at < seen_until:
+    if is_older:
         store.adjudication_requests.follow_task(
             request.key, task.task_id, updated_at=task.updated_at
         )

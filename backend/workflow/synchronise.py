@@ -71,4 +71,5 @@ def synchronise(
     report.verdicts.update(adjudicated.received)
     report.tasks_pushed += adjudicated.tasks_pushed
     report.problems += adjudicated.problems
+    report.notices += adjudicated.notices
     return report

@@ -20,6 +20,7 @@ from backend.store.adjudicators import Adjudicator
 from backend.store.readings import Receipt
 from backend.store.unit_of_work import Store
 from backend.workflow.cut_training_set import cut_training_set
+from backend.workflow.pull_verdicts import receive_adjudication
 from backend.workflow.reach_consensus import reach_consensus
 from backend.workflow.receive_reading import Received
 from backend.workflow.reconcile_store import reconcile_store
@@ -30,7 +31,6 @@ from backend.workflow.route_conflicts import (
     reopen,
     route_conflicts,
 )
-from backend.workflow.synchronise_adjudication import receive_adjudication
 from tests.store.samples import LATER, NOW, entry, image, keep, mark, reading, register
 from tests.workflow.samples import at
 
