@@ -107,8 +107,8 @@ def _lost(rows: list[TaskRow], known: list[KnownRequestTask]) -> Iterator[SyncFi
     if len(gone) > pending:
         state = f"{len(gone) - pending} tasks were deleted after they were decided; verdicts stay"
         yield SyncFinding("deleted", DESK, state)
-    lost = {one.task_id for one in known if one.is_lost and one.task_id in there}
-    lost |= {one.task_id for one in older_tasks(rows, known)}
+    marked = [one for one in known if one.is_lost and one.task_id in there]
+    lost = {one.task_id for one in (*marked, *older_tasks(rows, known))}
     if lost:
         yield SyncFinding(
             "restored",

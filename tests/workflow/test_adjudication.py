@@ -19,6 +19,7 @@ from backend.label_studio.tasks import AnnotationState, TaskState
 from backend.store.adjudicators import Adjudicator
 from backend.store.readings import Receipt
 from backend.store.unit_of_work import Store
+from backend.workflow.adjudicated_images import adjudicated_images
 from backend.workflow.cut_training_set import cut_training_set
 from backend.workflow.pull_verdicts import receive_adjudication
 from backend.workflow.reach_consensus import reach_consensus
@@ -508,6 +509,63 @@ class TestAVerdictOfAnother:
 
         assert bench.receive(self.task(request, skip)) is Received.UNCHANGED
         assert bench.requests()[0].state is RequestState.OPEN
+
+
+class TestAGoldCase:
+    @pytest.mark.parametrize(
+        "seen",
+        [
+            (mark(SHIFTED, Finding.CONSOLIDATION),),
+            (
+                mark(PLACE, Finding.NODULE_MASS),
+                mark(Box(480, 280, 990, 790), Finding.CARDIOMEGALY),
+            ),
+            (mark(Box(10, 10, 60, 60), Finding.PNEUMOTHORAX),),
+            (),
+        ],
+        ids=["misnamed", "too large", "false", "missed"],
+    )
+    def test_unsettles_no_complete_verdict(self, bench: Bench, seen: tuple[ReadBox, ...]) -> None:
+        bench.route()
+        bench.decide(NODULE_MASS="Accept", CALCIFICATION="Reject")
+        with bench.store.snapshot() as unit:
+            before = adjudicated_images(unit)
+        assert {finding for finding, _ in before["a"].lesions} == {
+            Finding.NODULE_MASS,
+            Finding.CARDIOMEGALY,
+        }
+        with bench.store.transaction() as unit:
+            unit.worklists.add([replace(entry("a", "R4"), kind=EntryKind.GOLD)], now=LATER)
+        keep(bench.store, reading("a", "R4", *seen))
+        reconcile(bench.store)
+
+        report = bench.route()
+
+        assert (report.sent, report.waiting) == ((), 0)
+        standing = bench.standing()
+        assert standing is not None
+        assert standing.is_complete
+        with bench.store.snapshot() as unit:
+            assert adjudicated_images(unit) == before
+
+    def test_does_not_change_what_others_have_raised(self, bench: Bench) -> None:
+        bench.route()
+        bench.decide(NODULE_MASS="Accept", CALCIFICATION="Reject")
+        keep(bench.store, reading("a", "R4", mark(SHIFTED, Finding.CONSOLIDATION)))
+        reconcile(bench.store)
+        assert [one.image_id for one in bench.route().sent] == ["a"]
+        with bench.store.transaction() as unit:
+            unit.readers.ensure(["R5"], now=NOW)
+            unit.worklists.add([replace(entry("a", "R5"), kind=EntryKind.GOLD)], now=LATER)
+        keep(bench.store, reading("a", "R5", mark(ELSEWHERE, Finding.ATELECTASIS)))
+        reconcile(bench.store)
+
+        bench.route()
+
+        disputed = [one.finding for one in bench.open_request().proposal if one.is_disputed]
+        assert disputed == [Finding.CONSOLIDATION]
+        again = bench.route()
+        assert (again.sent, again.withdrawn) == ((), {})
 
 
 class TestReopen:
