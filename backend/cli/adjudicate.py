@@ -105,7 +105,10 @@ def status(*, as_json: AsJson = False) -> None:
         ],
     )
     for problem in found["quarantined"]:
-        console.print(f"quarantined: {problem['image']}: {problem['reason']}", markup=False)
+        console.print(
+            f"quarantined: {problem['image']} (task {problem['task']}): {problem['reason']}",
+            markup=False,
+        )
 
 
 @app.command()
@@ -207,7 +210,7 @@ def _status(unit: UnitOfWork) -> dict[str, Any]:
             if one.state.value in {"open", "skipped"}
         ],
         "quarantined": [
-            {"image": one.image_id, "reason": verdict.receipt.reason}
+            {"image": one.image_id, "task": one.task_id, "reason": verdict.receipt.reason}
             for one, verdict in kept
             if verdict is not None and verdict.receipt.state == "quarantined"
         ],

@@ -10,6 +10,7 @@ from backend.opened import open_store
 from backend.settings import Settings
 from backend.store.unit_of_work import Store
 from backend.terminal import Steps, console, now, print_json
+from backend.workflow.check_adjudication import check_adjudication
 from backend.workflow.check_sync import SyncFinding, check_sync
 from backend.workflow.sync_report import SyncReport
 from backend.workflow.synchronise import synchronise
@@ -90,9 +91,9 @@ def _tell(report: SyncReport) -> None:
 def _check(store: Store, settings: Settings, projects: int, *, as_json: bool) -> None:
     with Steps() as steps:
         steps.step("comparing readers' projects with the store", projects)
-        findings = check_sync(
-            store, open_desk(settings), clock=now, on_reader=lambda _: steps.advance_by()
-        )
+        desk = open_desk(settings)
+        findings = check_sync(store, desk, clock=now, on_reader=lambda _: steps.advance_by())
+        findings += check_adjudication(store, desk)
     needed = sum(finding.remedy is not None for finding in findings)
     if as_json:
         print_json({"needs_person": needed, "findings": [asdict(one) for one in findings]})

@@ -19,7 +19,6 @@ class EntryKind(StrEnum):
     """What is asked of the reader."""
 
     READING = "reading"
-    ADJUDICATION = "adjudication"
     SECOND_LOOK = "second-look"
     GOLD = "gold"
 

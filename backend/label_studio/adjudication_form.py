@@ -64,7 +64,7 @@ def proposal_id(row: int) -> str:
     return f"c{row}"
 
 
-def task_data(request: Request, *, image_url: str) -> dict[str, Any]:
+def task_data(request: Request, *, image_url: str, problem: str = "") -> dict[str, Any]:
     """Return the data of a request's task.
 
     Parameters
@@ -73,6 +73,8 @@ def task_data(request: Request, *, image_url: str) -> dict[str, Any]:
         What is asked; saved.
     image_url : str
         Signed link to the pixels.
+    problem : str
+        Why what was submitted does not count; empty when nothing is wrong.
 
     Returns
     -------
@@ -86,7 +88,7 @@ def task_data(request: Request, *, image_url: str) -> dict[str, Any]:
         "image_id": request.image_id,
         "entry": request.key,
         "overread": TASK_FORMAT,
-        "brief": brief(request),
+        "brief": brief(request, problem),
         "candidates": [{"value": name, "background": colour(sources[name])} for name in names],
     }
 
@@ -149,13 +151,15 @@ def colour(source: str) -> str:
     return _READER_COLOURS[(ord(letter) - ord("A")) % len(_READER_COLOURS)]
 
 
-def brief(request: Request) -> str:
+def brief(request: Request, problem: str = "") -> str:
     """Return why the image is here and what is to be settled, for the side of the image.
 
     Parameters
     ----------
     request : Request
         What is asked.
+    problem : str
+        Why what was submitted does not count; empty when nothing is wrong.
 
     Returns
     -------
@@ -163,6 +167,11 @@ def brief(request: Request) -> str:
         HTML.
     """
     head = "".join(f"<li>{escape(reason)}</li>" for reason in request.reasons)
+    back = (
+        f"<p><b>Open again.</b> What was submitted here does not count: {escape(problem)}</p>"
+        if problem
+        else ""
+    )
     second = (
         ""
         if request.round == 1
@@ -172,7 +181,7 @@ def brief(request: Request) -> str:
     rows = "".join(_row(number, one) for number, one in enumerate(request.proposal, start=1))
     return (
         f"<style>{_STYLE}</style>"
-        f'<div class="brief"><ul>{head}</ul>{second}<table><tr><th>Box</th><th>Finding</th>'
+        f'<div class="brief">{back}<ul>{head}</ul>{second}<table><tr><th>Box</th><th>Finding</th>'
         f'<th>Marked by</th></tr>{rows}</table><p class="keys">{_KEYS}</p></div>'
     )
 

@@ -23,8 +23,8 @@ def served_tasks(connection: Connection, project_id: int) -> dict[int, bool]:
     return {int(row["id"]): not row["is_labeled"] for row in rows}
 
 
-def close_task(connection: Connection, task_id: int) -> None:
-    """Serve a task to nobody any more; who has it open can still submit.
+def reopen_task(connection: Connection, task_id: int) -> None:
+    """Serve a task again, to everybody who has no annotation in it.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def close_task(connection: Connection, task_id: int) -> None:
     task_id : int
         Which.
     """
-    connection.ask("PATCH", f"/api/tasks/{task_id}/", body={"is_labeled": True})
+    connection.ask("PATCH", f"/api/tasks/{task_id}/", body={"is_labeled": False})
 
 
 def keep_from(connection: Connection, task_id: int, user_id: int) -> None:
@@ -51,4 +51,4 @@ def keep_from(connection: Connection, task_id: int, user_id: int) -> None:
     skip = {"result": [], "was_cancelled": True, "completed_by": user_id}
     connection.ask("POST", f"/api/tasks/{task_id}/annotations/", body=skip)
     # Label Studio counts the skip as an answer.
-    connection.ask("PATCH", f"/api/tasks/{task_id}/", body={"is_labeled": False})
+    reopen_task(connection, task_id)

@@ -3,16 +3,17 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import Select, func, or_, select, update
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from backend.domain.adjudication.request import Request, RequestState
 from backend.store.adjudication_rows import request_columns, request_of
+from backend.store.adjudication_tasks import RequestTasks
 from backend.store.membership import is_among
 from backend.store.tables import AdjudicationRequestRow
 
 
-class AdjudicationRequests:
+class AdjudicationRequests(RequestTasks):
     """The requests kept in the store; one is never removed.
 
     Parameters
@@ -137,92 +138,3 @@ class AdjudicationRequests:
             Whether the image is in the test split now.
         """
         self._change(request_id, consequence=consequence, is_test=is_test)
-
-    def record_task(self, request_id: int, task_id: int, *, link_expires_at: datetime) -> None:
-        """Remember which task shows a request.
-
-        Parameters
-        ----------
-        request_id, task_id : int
-            Request, and task in Label Studio.
-        link_expires_at : datetime
-            How long the image link in the task is good; aware.
-        """
-        self._change(request_id, task_id=task_id, link_expires_at=link_expires_at)
-
-    def forget_task(self, request_id: int) -> None:
-        """Forget the task of a request, because it no longer exists in Label Studio.
-
-        Parameters
-        ----------
-        request_id : int
-            The request; it is pushed again as long as it is open.
-        """
-        self._change(request_id, task_id=None, task_updated_at=None)
-
-    def forget_tasks(self) -> None:
-        """Forget every task, because the project is another one now."""
-        self._session.execute(
-            update(AdjudicationRequestRow).values(
-                task_id=None, task_updated_at=None, link_expires_at=None
-            )
-        )
-
-    def with_link_expiring(self, before: datetime) -> set[int]:
-        """Return which open requests need a fresh image link in their task.
-
-        Parameters
-        ----------
-        before : datetime
-            Links that expire earlier than this, or nobody knows when; aware.
-
-        Returns
-        -------
-        set of int
-            Keys.
-        """
-        row = AdjudicationRequestRow
-        query = select(row.id).where(
-            row.state == RequestState.OPEN,
-            row.task_id.is_not(None),
-            or_(row.link_expires_at.is_(None), row.link_expires_at < before),
-        )
-        return set(self._session.scalars(query))
-
-    def task_updated_at(self, request_id: int) -> datetime | None:
-        """Return how new the newest known state of a request's task is.
-
-        Parameters
-        ----------
-        request_id : int
-            The request.
-
-        Returns
-        -------
-        datetime or None
-            Label Studio's clock; None before the first state.
-        """
-        return self._session.scalar(
-            select(AdjudicationRequestRow.task_updated_at).where(
-                AdjudicationRequestRow.id == request_id
-            )
-        )
-
-    def follow_task(self, request_id: int, task_id: int, *, updated_at: datetime) -> None:
-        """Remember up to which state a request's task is known.
-
-        Parameters
-        ----------
-        request_id, task_id : int
-            The request, and the task that counts from now on.
-        updated_at : datetime
-            How new its state is, by Label Studio's clock; aware.
-        """
-        self._change(request_id, task_id=task_id, task_updated_at=updated_at)
-
-    def _change(self, request_id: int, **values: object) -> None:
-        self._session.execute(
-            update(AdjudicationRequestRow)
-            .where(AdjudicationRequestRow.id == request_id)
-            .values(**values)
-        )

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Select, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from backend.domain.adjudication.request import RequestState
+from backend.domain.adjudication.request import PENDING, RequestState
 from backend.domain.adjudication.settlement import Settlement, settle
 from backend.domain.adjudication.verdict import Verdict
 from backend.store.adjudication_rows import decision_columns
@@ -161,7 +161,7 @@ class Adjudications:
         unanswered = set(
             self._session.scalars(
                 select(AdjudicationRequestRow.image_id).where(
-                    AdjudicationRequestRow.state.in_([RequestState.OPEN, RequestState.SKIPPED])
+                    AdjudicationRequestRow.state.in_(PENDING)
                 )
             )
         )

@@ -4,12 +4,24 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from backend.domain.worklists import EntryState, WorklistEntry
-from backend.store.tables import WorklistEntryRow
+from backend.store.tables import ReadingRow, WorklistEntryRow
 from backend.store.worklist_rows import worklist_entry
+
+_IS_QUARANTINED = (
+    select(ReadingRow.id)
+    .where(
+        ReadingRow.image_id == WorklistEntryRow.image_id,
+        ReadingRow.reader_id == WorklistEntryRow.reader_id,
+        ReadingRow.round == WorklistEntryRow.round,
+        ReadingRow.is_current,
+        ReadingRow.state == "quarantined",
+    )
+    .exists()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +142,42 @@ class EntryTasks:
             KnownTask(key, image_id, EntryState(state), task_id, updated_at, lost_at is not None)
             for key, image_id, state, task_id, updated_at, lost_at in self._session.execute(query)
         ]
+
+    def with_link_expiring(self, reader_id: str, before: datetime) -> list[WorklistEntry]:
+        """Return the entries that may still be opened and whose task needs a fresh image link.
+
+        These are the open ones, and those to which the reader's page leads back: the skipped
+        ones and those whose reading is in quarantine.
+
+        Parameters
+        ----------
+        reader_id : str
+            Of whom.
+        before : datetime
+            Links that expire earlier than this, or nobody knows when; aware.
+
+        Returns
+        -------
+        list of WorklistEntry
+            By rank.
+        """
+        query = (
+            select(WorklistEntryRow)
+            .where(
+                WorklistEntryRow.reader_id == reader_id,
+                or_(
+                    WorklistEntryRow.state.in_([EntryState.OPEN, EntryState.SKIPPED]),
+                    and_(WorklistEntryRow.state == EntryState.READ, _IS_QUARANTINED),
+                ),
+                WorklistEntryRow.task_id.is_not(None),
+                or_(
+                    WorklistEntryRow.link_expires_at.is_(None),
+                    WorklistEntryRow.link_expires_at < before,
+                ),
+            )
+            .order_by(WorklistEntryRow.rank)
+        )
+        return [worklist_entry(row) for row in self._session.scalars(query)]
 
     def count_tasks(self, reader_id: str) -> int:
         """Return how many entries of a reader have a task.

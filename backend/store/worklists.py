@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from backend.domain.worklists import EntryState, Skip, WorklistEntry
@@ -175,53 +175,6 @@ class Worklists(EntryTasks):
                 .where(WorklistEntryRow.id == entry_id)
                 .values(task_id=task_id, link_expires_at=link_expires_at)
             )
-
-    def with_link_expiring(self, reader_id: str, before: datetime) -> list[WorklistEntry]:
-        """Return the open entries whose task needs a fresh image link.
-
-        Parameters
-        ----------
-        reader_id : str
-            Of whom.
-        before : datetime
-            Links that expire earlier than this, or nobody knows when; aware.
-
-        Returns
-        -------
-        list of WorklistEntry
-            By rank.
-        """
-        query = (
-            select(WorklistEntryRow)
-            .where(
-                WorklistEntryRow.reader_id == reader_id,
-                WorklistEntryRow.state == EntryState.OPEN,
-                WorklistEntryRow.task_id.is_not(None),
-                or_(
-                    WorklistEntryRow.link_expires_at.is_(None),
-                    WorklistEntryRow.link_expires_at < before,
-                ),
-            )
-            .order_by(WorklistEntryRow.rank)
-        )
-        return [worklist_entry(row) for row in self._session.scalars(query)]
-
-    def task_updated_at(self, entry_id: int) -> datetime | None:
-        """Return how new the newest known state of an entry's task is.
-
-        Parameters
-        ----------
-        entry_id : int
-            The entry.
-
-        Returns
-        -------
-        datetime or None
-            Label Studio's clock; None before the first state.
-        """
-        return self._session.scalar(
-            select(WorklistEntryRow.task_updated_at).where(WorklistEntryRow.id == entry_id)
-        )
 
     def follow_task(self, entry_id: int, task_id: int | None, *, updated_at: datetime) -> None:
         """Remember up to which state an entry's task is known.

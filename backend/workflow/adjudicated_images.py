@@ -2,14 +2,11 @@
 
 from dataclasses import dataclass
 
+from backend.domain.adjudication.lesions import lesions
+from backend.domain.adjudication.request import Request, RequestState
 from backend.domain.boxes import Box
-from backend.domain.consensus.clusters import Cluster, ClusterState, Consensus
 from backend.domain.findings import Finding
 from backend.store.unit_of_work import UnitOfWork
-
-_IS_REAL = 0.5
-_SETTLED = frozenset({ClusterState.ADJUDICATED, ClusterState.UNANIMOUS, ClusterState.MAJORITY})
-_OPEN = ClusterState.CLASS_CONFLICT
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,29 +40,23 @@ def adjudicated_images(store: UnitOfWork) -> dict[str, AdjudicatedImage]:
     Returns
     -------
     dict of str to AdjudicatedImage
-        By image id. What is real there is what the adjudicator let stand, and what the readers
-        agreed on; a mark of a single reader that nobody ruled on is not.
+        By image id. What is real there is judged by the verdict as it was given; later readings,
+        of gold cases above all, are held against it and change nothing.
     """
-    verdicts = {
-        image_id: verdict
-        for image_id, verdict in store.adjudications.standing().items()
-        if verdict.is_complete
-    }
-    answers = store.consensus.current(verdicts)
+    standing = store.adjudications.standing()
+    complete = {image_id for image_id, verdict in standing.items() if verdict.is_complete}
+    verdicts = store.adjudications.parts(complete)
+    last: dict[str, Request] = {}
+    for request in store.adjudication_requests.all(image_ids=complete):
+        if request.state is RequestState.DECIDED:  # by question, then by round
+            known = last.get(request.image_id)
+            if known is None or request.question > known.question:
+                last[request.image_id] = request
     return {
         image_id: AdjudicatedImage(
             image_id,
-            tuple((one.finding, one.box) for one in consensus.clusters if _is_lesion(one)),
-            frozenset(verdicts[image_id].adjudicators),
+            lesions(request, verdicts[image_id]),
+            frozenset(standing[image_id].adjudicators),
         )
-        for image_id, (_, consensus) in answers.items()
-        if _is_settled(consensus)
+        for image_id, request in last.items()
     }
-
-
-def _is_settled(consensus: Consensus) -> bool:
-    return all(cluster.state is not _OPEN for cluster in consensus.clusters)
-
-
-def _is_lesion(cluster: Cluster) -> bool:
-    return cluster.state in _SETTLED and cluster.p_true >= _IS_REAL

@@ -17,10 +17,10 @@ from backend.workflow.keep_lost_reading import keep_reading_of_gone_task, receiv
 from backend.workflow.receive_reading import Received
 from backend.workflow.receive_tasks import follow, receive_tasks
 from backend.workflow.sync_report import SyncReport
+from backend.workflow.trusted_start import trusted_start
 
 _BATCH = 50  # a transaction keeps other writers waiting
 _COMPARED_EVERY = timedelta(days=1)
-_ROUNDING = timedelta(seconds=5)  # Label Studio tells its time in whole seconds
 
 _log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ class _Pull:
     def run(self) -> None:
         self._learn_user()
         state = self._client.project_state(self._project.project_id)
-        since = _trusted(self._project.synced_until, state.asked_at)
+        since = trusted_start(self._project.synced_until, state.asked_at)
         newest = self._take_changes(since, state.asked_at)
         self._try_set_aside_again(state.asked_at)
         if self._is_comparison_due(state, newest, since):
@@ -229,14 +229,6 @@ class _Pull:
         self._report.readings_kept += sum(kept)
         if sum(kept):
             _log.warning("Label Studio has lost %d readings; the store keeps them", sum(kept))
-
-
-def _trusted(synced_until: datetime | None, asked_at: datetime | None) -> datetime | None:
-    """Return from when on changes are asked for: from the beginning if the clock was set back."""
-    if None not in {synced_until, asked_at} and asked_at + _ROUNDING < synced_until:  # type: ignore[operator] # both are there
-        _log.warning("Label Studio's clock was set back; everything is pulled again")
-        return None
-    return synced_until
 
 
 def _why(error: Exception) -> str:

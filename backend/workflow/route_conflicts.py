@@ -1,27 +1,24 @@
 """Send what readers dispute to the adjudicators, and withdraw what is settled without them."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from backend.domain.adjudication import proposal as proposals
 from backend.domain.adjudication.conflicts import (
-    FEWEST_READINGS,
     Conflict,
     ConflictKind,
     DisputedImage,
-    find_conflicts,
 )
 from backend.domain.adjudication.overlay import is_about
-from backend.domain.adjudication.request import ProposedBox, Request, RequestState
+from backend.domain.adjudication.request import PENDING, ProposedBox, Request, RequestState
 from backend.domain.adjudication.routing import Candidate, Routes, plan_routes
-from backend.domain.consensus.clusters import Consensus
-from backend.domain.images import Image, Split
+from backend.domain.images import Split
 from backend.domain.predictions import PredictedBox
-from backend.domain.readings import Reading
 from backend.domain.second_look_changes import changes
 from backend.store.records import AuditEvent
 from backend.store.unit_of_work import UnitOfWork
+from backend.workflow.gather_disputes import Disputes, gather_disputes
 from backend.workflow.reach_consensus import reach_consensus
 
 
@@ -76,13 +73,6 @@ class RouteReport:
     waiting: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Disputes:
-    answers: Mapping[str, Consensus]
-    readings: Mapping[str, Sequence[Reading]]
-    images: Mapping[str, Image]
-
-
 def route_conflicts(store: UnitOfWork, rules: RoutingRules, *, now: datetime) -> RouteReport:
     """Bring the requests to adjudicators up to date with the current consensus; repeatable.
 
@@ -100,14 +90,14 @@ def route_conflicts(store: UnitOfWork, rules: RoutingRules, *, now: datetime) ->
     RouteReport
         What was done.
     """
-    disputes = _gather(store)
+    disputes = gather_disputes(store)
     doubted = _changed_on_second_look(store)
     requests = store.adjudication_requests.all()
 
     candidates = {
         image_id: Candidate(image, _proposal(disputes, image, rules))
         for image_id in disputes.answers
-        if (image := _disputed(disputes, image_id, rules, changed=image_id in doubted))
+        if (image := disputes.of(image_id, rules.readings_per_image, changed=image_id in doubted))
     }
     routes = plan_routes(candidates, requests, size=rules.size)
 
@@ -117,7 +107,7 @@ def route_conflicts(store: UnitOfWork, rules: RoutingRules, *, now: datetime) ->
         sent=tuple(one.image for one, _ in routes.new),
         withdrawn={request.image_id: reason for request, reason in routes.withdrawn},
         moved=len(routes.moved),
-        open=waiting_now[RequestState.OPEN] + waiting_now[RequestState.SKIPPED],
+        open=sum(waiting_now[state] for state in PENDING),
         waiting=routes.waiting,
     )
 
@@ -161,7 +151,7 @@ def reopen(
             request.key, RequestState.REOPENED, now=now, because=reason
         )
     reach_consensus(store, [image_id], now=now)
-    disputes = _gather(store, [image_id])
+    disputes = gather_disputes(store, [image_id])
     if image_id not in disputes.answers:
         raise NothingToReopenError(f"{image_id!r} has no reading any more to decide on")
     before = [one.subject for request in asked for one in request.proposal if one.is_disputed]
@@ -171,7 +161,7 @@ def reopen(
         if any(one.subject and known and is_about(one.subject, known) for known in before)
     )
     by_hand = Conflict(ConflictKind.REOPENED, rows, 1.0, f"Reopened: {reason}")
-    found = _disputed(disputes, image_id, rules, changed=False)
+    found = disputes.of(image_id, rules.readings_per_image, changed=False)
     image = DisputedImage(
         image_id,
         (by_hand, *(found.conflicts if found else ())),
@@ -186,19 +176,6 @@ def reopen(
         AuditEvent(now, "system", "reopen", f"image:{image_id}", {"reason": reason})
     )
     return added
-
-
-def _gather(store: UnitOfWork, image_ids: Collection[str] | None = None) -> _Disputes:
-    answers = {
-        image_id: answer
-        for image_id, (_, answer) in store.consensus.current(image_ids).items()
-        if len(answer.reading_ids) >= FEWEST_READINGS
-    }
-    marked = {image_id for image_id, answer in answers.items() if answer.clusters}
-    readings: dict[str, list[Reading]] = {}
-    for reading in store.readings.counting(marked if image_ids is None else answers):
-        readings.setdefault(reading.image_id, []).append(reading)
-    return _Disputes(answers, readings, store.images.all(answers))
 
 
 def _changed_on_second_look(store: UnitOfWork) -> set[str]:
@@ -217,41 +194,20 @@ def _shown(store: UnitOfWork, image_ids: Sequence[str]) -> dict[str, Sequence[Pr
     return {image_id: one.shown for image_id, one in predicted.items()}
 
 
-def _disputed(
-    disputes: _Disputes, image_id: str, rules: RoutingRules, *, changed: bool
-) -> DisputedImage | None:
-    answer = disputes.answers[image_id]
-    if len(answer.reading_ids) < rules.readings_per_image:
-        return None
-    marks = {
-        box.id: box.box
-        for reading in disputes.readings.get(image_id, ())
-        for box in reading.boxes
-        if box.id is not None
-    }
-    conflicts = find_conflicts(
-        answer, marks, readings=len(answer.reading_ids), changed_on_second_look=changed
-    )
-    if not conflicts:
-        return None
-    is_test = disputes.images[image_id].split is Split.TEST
-    return DisputedImage(image_id, conflicts, is_test=is_test)
-
-
-def _names(disputes: _Disputes, image_id: str, rules: RoutingRules) -> dict[str, str]:
+def _names(disputes: Disputes, image_id: str, rules: RoutingRules) -> dict[str, str]:
     readers = [reading.reader_id for reading in disputes.readings.get(image_id, ())]
     return proposals.letters(readers, image_id, seed=rules.seed)
 
 
 def _proposal(
-    disputes: _Disputes, image: DisputedImage, rules: RoutingRules
+    disputes: Disputes, image: DisputedImage, rules: RoutingRules
 ) -> tuple[ProposedBox, ...]:
     names = _names(disputes, image.image_id, rules)
     return proposals.propose(disputes.answers[image.image_id], image.disputed, names)
 
 
 def _request(
-    disputes: _Disputes,
+    disputes: Disputes,
     candidate: Candidate,
     question: int,
     rules: RoutingRules,
@@ -276,7 +232,7 @@ def _request(
 
 
 def _record(
-    store: UnitOfWork, disputes: _Disputes, routes: Routes, rules: RoutingRules, now: datetime
+    store: UnitOfWork, disputes: Disputes, routes: Routes, rules: RoutingRules, now: datetime
 ) -> None:
     for request, reason in routes.withdrawn:
         store.adjudication_requests.set_state(

@@ -66,6 +66,7 @@ def synchronise(
     report.verdicts.update(adjudicated.received)
     report.tasks_pushed += adjudicated.tasks_pushed
     report.problems += adjudicated.problems
+    report.notices += adjudicated.notices
     return report
 
 

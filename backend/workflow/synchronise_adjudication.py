@@ -1,22 +1,18 @@
 """The adjudicators' project and the store, brought to agree."""
 
 import hashlib
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
-from backend.domain.adjudication.request import Request, RequestState
-from backend.label_studio import adjudication_form, task_gates
+from backend.domain.adjudication.request import PENDING, Request
+from backend.label_studio import adjudication_form, open_tasks, task_gates
 from backend.label_studio.client import LabelStudioClient
 from backend.label_studio.connection import LabelStudioMissingError
-from backend.label_studio.tasks import TaskState
-from backend.store.unit_of_work import Store, StoreUnavailableError
+from backend.store.unit_of_work import Store, StoreUnavailableError, UnitOfWork
 from backend.workflow.job_lease import hold_lease
 from backend.workflow.label_studio_desk import LabelStudioDesk
-from backend.workflow.reach_consensus import reach_consensus
-from backend.workflow.receive_reading import Received
-from backend.workflow.receive_verdict import receive_verdict
+from backend.workflow.pull_verdicts import AdjudicationSync, pull_verdicts
 from backend.workflow.sync_report import told
 
 DESK = "adjudication desk"
@@ -24,26 +20,6 @@ DESK = "adjudication desk"
 
 _REFRESH_IN_LAST_SHARE = 3
 _WAIT_SECONDS = 120.0
-_PENDING = (RequestState.OPEN, RequestState.SKIPPED)
-
-
-@dataclass(slots=True)
-class AdjudicationSync:
-    """What a sync with the adjudicators' project did.
-
-    Attributes
-    ----------
-    received : Counter
-        `Received` to the number of tasks.
-    tasks_pushed : int
-        Tasks made.
-    problems : list of str
-        What could not be done, with the remedy; the next sync tries again.
-    """
-
-    received: Counter[str] = field(default_factory=Counter)
-    tasks_pushed: int = 0
-    problems: list[str] = field(default_factory=list)
 
 
 def synchronise_adjudication(
@@ -67,11 +43,13 @@ def synchronise_adjudication(
     """
     report = AdjudicationSync()
     with store.snapshot() as unit:
-        if unit.adjudicators.desk() is None:
-            return report
+        place = unit.adjudicators.desk()
+    if place is None:
+        return report
     try:
         with hold_lease(store, f"sync {DESK}", clock=clock, wait_seconds=_WAIT_SECONDS):
-            report.received.update(pull_adjudications(store, desk, clock=clock))
+            with desk.open_client(DESK) as client:
+                pull_verdicts(store, client, place, report, clock=clock)
             report.tasks_pushed = push_adjudications(store, desk, now=clock())
     except StoreUnavailableError:
         raise
@@ -85,35 +63,9 @@ def synchronise_adjudication(
     return report
 
 
-def receive_adjudication(store: Store, task: TaskState, *, now: datetime) -> Received:
-    """Take one task of the adjudicators into the store, and bring its consensus up to date.
-
-    Parameters
-    ----------
-    store : Store
-        The database.
-    task : TaskState
-        As Label Studio has it.
-    now : datetime
-        The time; aware.
-
-    Returns
-    -------
-    Received
-        What was new.
-    """
-    with store.transaction() as unit:
-        received = receive_verdict(unit, task, now=now)
-        if received not in {Received.UNCHANGED, Received.FOREIGN}:
-            request = unit.adjudication_requests.get(task.entry or 0)
-            if request is not None:
-                reach_consensus(unit, [request.image_id], now=now)
-    return received
-
-
 def pull_adjudications(
     store: Store, desk: LabelStudioDesk, *, clock: Callable[[], datetime]
-) -> list[Received]:
+) -> AdjudicationSync:
     """Take what adjudicators did since the last time into the store.
 
     Parameters
@@ -127,29 +79,25 @@ def pull_adjudications(
 
     Returns
     -------
-    list of Received
-        One per task that changed; none when there are no adjudicators.
+    AdjudicationSync
+        What changed; nothing when there are no adjudicators.
     """
+    report = AdjudicationSync()
     with store.snapshot() as unit:
         place = unit.adjudicators.desk()
-    if place is None:
-        return []
-    cursor, received = place.synced_until, []
-    with desk.open_client(DESK) as client:
-        for task in client.changed_tasks(place.project_id, cursor):
-            received.append(receive_adjudication(store, task, now=clock()))
-            cursor = max(cursor or task.updated_at, task.updated_at)
-    if cursor is not None:
-        with store.transaction() as unit:
-            unit.adjudicators.set_synced(cursor)
-    return received
+    if place is not None:
+        with desk.open_client(DESK) as client:
+            pull_verdicts(store, client, place, report, clock=clock)
+    return report
 
 
 def push_adjudications(store: Store, desk: LabelStudioDesk, *, now: datetime) -> int:
     """Make a task of every open request, in their order, and close what was withdrawn.
 
     Repeatable, like `push_worklist`. A task that was withdrawn is served to nobody any more; who
-    has it open can still submit, and the verdict counts.
+    has it open can still submit, and the verdict counts. A task that lost its verdict is left
+    alone: whatever is changed in it would look like the adjudicator's doing. One whose verdict is
+    in quarantine is served again, with the reason.
 
     Parameters
     ----------
@@ -172,46 +120,68 @@ def push_adjudications(store: Store, desk: LabelStudioDesk, *, now: datetime) ->
         ageing = unit.adjudication_requests.with_link_expiring(
             now + desk.link_life / _REFRESH_IN_LAST_SHARE
         )
-    pending = [one for one in requests if one.state in _PENDING]
+        known = unit.adjudication_requests.known_tasks()
+        problems = _problems(unit, requests)
+    lost = {one.request_id for one in known if one.is_lost}
+    pending = [one for one in requests if one.state in PENDING]
+    data_of = partial(_data, desk, expires_at, problems)
     if place is None or not requests:
         return 0
 
     with desk.open_client(DESK) as client:
         served = task_gates.served_tasks(client.connection, place.project_id)
-        for one in requests:
-            if one not in pending and served.get(one.task_id or 0):
-                task_gates.close_task(client.connection, one.task_id or 0)
+        ended = [one for one in requests if one not in pending and one.key not in lost]
+        open_tasks.stop_serving(
+            client.connection,
+            [one.task_id for one in ended if one.task_id is not None and served.get(one.task_id)],
+        )
         missing = [one for one in pending if one.task_id not in served]
-        made = _make_tasks(store, desk, client, place.project_id, missing, expires_at)
+        made = _make_tasks(store, client, place.project_id, missing, data_of, expires_at)
         task_of = {one.key: made.get(one.key, one.task_id or 0) for one in pending}
         _set_order(store, client, place.project_id, pending, task_of)
+        # Label Studio closes a task when anything is submitted to it.
+        closed = {one.key for one in pending if not served.get(task_of[one.key], True)}
+        back = closed & problems.keys() - lost
         for one in pending:
-            if one.key in ageing and one.key not in made:
-                client.update_task_data(task_of[one.key], _data(desk, one, expires_at))
+            if one.key in (ageing - made.keys()) | back:
+                client.update_task_data(task_of[one.key], data_of(one))
                 with store.transaction() as unit:
                     unit.adjudication_requests.record_task(
                         one.key, task_of[one.key], link_expires_at=expires_at
                     )
+        for key in back:
+            task_gates.reopen_task(client.connection, task_of[key])
     return len(made)
+
+
+def _problems(unit: UnitOfWork, requests: Sequence[Request]) -> dict[int, str]:
+    """Return why a verdict is in quarantine, for each request that waits for a better one."""
+    pending = [one for one in requests if one.state in PENDING]
+    kept = {one.key: unit.adjudications.current(one.key) for one in pending}
+    return {
+        key: one.receipt.reason or "it could not be understood"
+        for key, one in kept.items()
+        if one is not None and one.receipt.state == "quarantined"
+    }
 
 
 def _make_tasks(
     store: Store,
-    desk: LabelStudioDesk,
     client: LabelStudioClient,
     project_id: int,
     missing: Sequence[Request],
+    data_of: Callable[[Request], dict[str, object]],
     expires_at: datetime,
 ) -> dict[int, int]:
     """Make the tasks that are missing, but not those that an interrupted push has made."""
     known = client.known_entries(project_id) if missing else {}
     fresh = [one for one in missing if (one.key, one.image_id) not in known]
-    made = client.import_tasks(project_id, [_data(desk, one, expires_at) for one in fresh])
+    made = client.import_tasks(project_id, [data_of(one) for one in fresh])
     task_of = {one.key: task_id for one, task_id in zip(fresh, made, strict=True)}
     for one in missing:
         if one.key not in task_of:
             task_of[one.key] = known[one.key, one.image_id]
-            client.update_task_data(task_of[one.key], _data(desk, one, expires_at))
+            client.update_task_data(task_of[one.key], data_of(one))
     with store.snapshot() as unit:
         users = {one.id: one.user_id for one in unit.adjudicators.all()}
     for one in missing:
@@ -223,9 +193,12 @@ def _make_tasks(
     return task_of
 
 
-def _data(desk: LabelStudioDesk, request: Request, expires_at: datetime) -> dict[str, object]:
+def _data(
+    desk: LabelStudioDesk, expires_at: datetime, problems: Mapping[int, str], request: Request
+) -> dict[str, object]:
     link = desk.image_link(request.image_id, expires_at=expires_at)
-    return adjudication_form.task_data(request, image_url=link)
+    problem = problems.get(request.key, "")
+    return adjudication_form.task_data(request, image_url=link, problem=problem)
 
 
 def _set_order(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from backend.domain.adjudication.verdict import Act
-from backend.label_studio import adjudication_form, task_gates
+from backend.label_studio import adjudication_form, open_tasks, task_gates
 from backend.label_studio.client import LabelStudioClient
 from backend.label_studio.projects import ReadingProject, ensure_reading_project
 from backend.label_studio.provision import ProvisionedReader, ReaderAccount, provision_readers
@@ -142,7 +142,7 @@ class TestProject:
         self, server: LabelStudioServer, desk: LabelStudioClient, project: int
     ) -> None:
         closed, other = push(desk, project, 1, 2)
-        task_gates.close_task(desk.connection, closed)
+        open_tasks.stop_serving(desk.connection, [closed])
 
         assert task_gates.served_tasks(desk.connection, project) == {closed: False, other: True}
         with log_in(server, ACCOUNTS[0]) as session:
@@ -160,3 +160,33 @@ class TestProject:
         moved[0]["value"] = {**moved[0]["value"], "x": 50}
         changed = read_verdict([*moved, *result[1:]], request().proposal, 1000, 800)
         assert [one.act for one in changed.decisions] == [Act.ADJUST]
+
+    def test_serves_a_reopened_task_to_who_has_not_answered_it(
+        self, server: LabelStudioServer, desk: LabelStudioClient, project: int
+    ) -> None:
+        [task_id] = push(desk, project, 1)
+        state = desk.task_state(project, task_id)
+        assert state is not None
+        result: list[dict[str, Any]] = [dict(one) for one in state.predictions[0].result]
+        with log_in(server, ACCOUNTS[0]) as first, log_in(server, ACCOUNTS[1]) as second:
+            first.submit(state, result, lead_time_seconds=1.0)
+            assert served(second, project) is None
+
+            task_gates.reopen_task(desk.connection, task_id)
+
+            assert served(second, project) == task_id
+            assert served(first, project) is None
+
+    def test_tells_who_wrote_an_annotation_whoever_it_names(
+        self, desk: LabelStudioClient, project: int, homes: tuple[ProvisionedReader, ...]
+    ) -> None:
+        [task_id] = push(desk, project, 1)
+        forged = {"result": [], "completed_by": homes[0].user_id}
+        desk.connection.ask("POST", f"/api/tasks/{task_id}/annotations/", body=forged)
+
+        state = desk.task_state(project, task_id)
+
+        assert state is not None
+        [annotation] = state.annotations
+        assert annotation.completed_by == homes[0].user_id
+        assert annotation.author == homes[0].service_user_id

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
+from backend.domain.adjudication.proposal import propose
 from backend.domain.adjudication.request import Request, RequestState
 from backend.domain.adjudication.verdict import Verdict
 from backend.domain.boxes import Box
@@ -143,10 +144,23 @@ def adjudicate(store: Store, *image_ids: str) -> None:
     """Let an adjudicator find that what the current answers say is all there is."""
     with store.transaction() as unit:
         unit.adjudicators.put([Adjudicator("A1", "a1@example.com", 1)], now=NOW)
+        answers = unit.consensus.current(image_ids)
+        shown = {
+            image_id: propose(answers[image_id][1], frozenset(), {}) if image_id in answers else ()
+            for image_id in image_ids
+        }
         asked = unit.adjudication_requests.add(
             [
                 Request(
-                    image_id, 1, 1, ("a conflict",), 1.0, False, (), (), state=RequestState.DECIDED
+                    image_id,
+                    question=1,
+                    round=1,
+                    reasons=("a conflict",),
+                    consequence=1.0,
+                    is_test=False,
+                    proposal=shown[image_id],
+                    candidates=(),
+                    state=RequestState.DECIDED,
                 )
                 for image_id in image_ids
             ],

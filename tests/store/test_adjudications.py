@@ -6,6 +6,7 @@ import pytest
 
 from backend.domain.adjudication.request import Request, RequestState
 from backend.domain.adjudication.verdict import Decision
+from backend.store.adjudication_tasks import KnownRequestTask
 from backend.store.adjudicators import AdjudicationDesk, Adjudicator
 from backend.store.unit_of_work import Store
 from tests.store.adjudication_samples import (
@@ -79,6 +80,30 @@ class TestRequests:
 
         with staffed.snapshot() as unit:
             assert [one.id for one in unit.adjudication_requests.all()] == [test, grave, light]
+
+    @pytest.mark.parametrize("state", list(RequestState))
+    def test_need_a_fresh_link_as_long_as_they_wait(
+        self, staffed: Store, state: RequestState
+    ) -> None:
+        key = ask(staffed, request())
+        with staffed.transaction() as unit:
+            unit.adjudication_requests.record_task(key, 9, link_expires_at=NOW)
+            unit.adjudication_requests.set_state(key, state, now=NOW)
+            due = unit.adjudication_requests.with_link_expiring(LATER)
+
+        assert due == ({key} if state in {RequestState.OPEN, RequestState.SKIPPED} else set())
+
+    def test_know_that_their_verdict_is_lost(self, staffed: Store) -> None:
+        key = ask(staffed, request())
+        with staffed.transaction() as unit:
+            unit.adjudication_requests.follow_task(key, 9, updated_at=LATER)
+            unit.adjudication_requests.set_lost(key, NOW)
+            known = unit.adjudication_requests.known_task(key)
+            unit.adjudication_requests.set_lost(key, None)
+            [after] = unit.adjudication_requests.known_tasks()
+
+        assert known == KnownRequestTask(key, "a", RequestState.OPEN, 9, LATER, is_lost=True)
+        assert after == replace(known, is_lost=False)
 
 
 class TestVerdicts:

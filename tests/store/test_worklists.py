@@ -7,8 +7,9 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from backend.domain.worklists import EntryState
+from backend.store.readings import Receipt
 from backend.store.unit_of_work import Store
-from tests.store.samples import LATER, NOW, entry, image, register
+from tests.store.samples import LATER, NOW, entry, image, reading, register
 
 A, B = entry("a", rank=2), entry("b", rank=1)
 
@@ -64,6 +65,29 @@ class TestWorklists:
         assert [(one.key, one.task_id) for one in due] == [(old, 11)]
         assert [(one.key, one.task_id) for one in with_unknown] == [(unknown, 12)]
 
+    @pytest.mark.parametrize(
+        ("state", "kept_as", "due_tasks"),
+        [
+            (EntryState.SKIPPED, None, [11]),
+            (EntryState.READ, "quarantined", [11]),
+            (EntryState.READ, "valid", []),
+            (EntryState.WITHDRAWN, None, []),
+        ],
+    )
+    def test_know_the_old_links_that_the_readers_page_leads_to(
+        self, filled: Store, state: EntryState, kept_as: str | None, due_tasks: list[int]
+    ) -> None:
+        key = key_of(filled, "a")
+        with filled.transaction() as unit:
+            unit.worklists.record_tasks([(key, 11)], link_expires_at=NOW)
+            unit.worklists.set_state(key, state, now=NOW)
+            if kept_as is not None:
+                reason = None if kept_as == "valid" else "odd"
+                unit.readings.add([reading("a", "R1")], Receipt(NOW, state=kept_as, reason=reason))
+            due = unit.worklists.with_link_expiring("R1", LATER)
+
+        assert [one.task_id for one in due] == due_tasks
+
     def test_part_from_a_task_whose_number_label_studio_gave_again(self, filled: Store) -> None:
         first, second = key_of(filled, "a"), key_of(filled, "b")
 
@@ -76,11 +100,11 @@ class TestWorklists:
     def test_remember_the_newest_state_of_their_task(self, filled: Store) -> None:
         key = key_of(filled, "a")
         with filled.transaction() as unit:
-            assert unit.worklists.task_updated_at(key) is None
+            before = unit.worklists.known_task(key)
             unit.worklists.follow_task(key, 11, updated_at=LATER)
             unit.worklists.forget_task(key)
-            assert unit.worklists.task_updated_at(key) == LATER
-            found = unit.worklists.get(key)
+            after = unit.worklists.known_task(key)
 
-        assert found is not None
-        assert found.task_id is None
+        assert before is not None
+        assert after is not None
+        assert (before.updated_at, after.updated_at, after.task_id) == (None, LATER, None)

@@ -192,9 +192,9 @@ class LabelStudioModel:
     def connection(self) -> Self:
         return self
 
-    def ask(
-        self, method: str, path: str, *, body: Mapping[str, bool] | None = None
-    ) -> list[object]:
+    def ask(  # JSON, as the real one
+        self, method: str, path: str, *, body: Mapping[str, Any] | None = None, **_: object
+    ) -> Any:  # noqa: ANN401
         """Answer that nobody began a task, or serve it again or no more."""
         self._answer(self.project_id)
         task_id = int(path.split("/")[3])

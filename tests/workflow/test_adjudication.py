@@ -19,7 +19,9 @@ from backend.label_studio.tasks import AnnotationState, TaskState
 from backend.store.adjudicators import Adjudicator
 from backend.store.readings import Receipt
 from backend.store.unit_of_work import Store
+from backend.workflow.adjudicated_images import adjudicated_images
 from backend.workflow.cut_training_set import cut_training_set
+from backend.workflow.pull_verdicts import receive_adjudication
 from backend.workflow.reach_consensus import reach_consensus
 from backend.workflow.receive_reading import Received
 from backend.workflow.reconcile_store import reconcile_store
@@ -30,7 +32,6 @@ from backend.workflow.route_conflicts import (
     reopen,
     route_conflicts,
 )
-from backend.workflow.synchronise_adjudication import receive_adjudication
 from tests.store.samples import LATER, NOW, entry, image, keep, mark, reading, register
 from tests.workflow.samples import at
 
@@ -273,7 +274,7 @@ class TestVerdict:
         new = bench.submit(request, bench.items(request, NODULE_MASS="Accept"))
 
         assert bench.receive(new) is Received.NEW
-        assert bench.receive(old) is Received.UNCHANGED
+        assert bench.receive(old) is Received.OUTDATED
         assert bench.clusters()[Finding.NODULE_MASS].p_true == 0.98
 
     @pytest.mark.parametrize("order", list(permutations(range(4))))
@@ -381,6 +382,190 @@ class TestVerdict:
         assert standing is not None
         assert standing.adjudicators == ("A1", "A2")
         assert bench.clusters()[Finding.NODULE_MASS].p_true == 0.98
+
+
+class TestAVerdictOfAnother:
+    """Whoever is let into the adjudicators' project can write into every task."""
+
+    @staticmethod
+    def said(
+        bench: Bench, who: str, key: int, *, named: str | None = None, **acts: str
+    ) -> AnnotationState:
+        """Return an annotation that was written by `who`, and that names somebody else."""
+        bench.minutes += 1
+        [request, *_] = bench.requests()
+        author, written = PEOPLE.get(who, 99), at(bench.minutes)
+        items = tuple(bench.items(request, **acts))
+        return AnnotationState(
+            key, at(0), written, items, False, 1.0, None, PEOPLE[named or who], author
+        )
+
+    @staticmethod
+    def task(request: Request, *annotations: AnnotationState) -> TaskState:
+        newest = max(one.updated_at for one in annotations)
+        return TaskState(900 + request.key, request.key, newest, annotations, image_id="a")
+
+    @pytest.fixture
+    def decided(self, bench: Bench) -> tuple[Bench, Request, AnnotationState]:
+        """A1 has accepted the nodule."""
+        bench.route()
+        request = bench.open_request()
+        given = self.said(bench, "A1", 1, NODULE_MASS="Accept", CALCIFICATION="Reject")
+        assert bench.receive(self.task(request, given)) is Received.NEW
+        return bench, request, given
+
+    def stays(self, bench: Bench) -> None:
+        standing = bench.standing()
+        assert standing is not None
+        assert (standing.adjudicators, standing.version) == (("A1",), "1")
+        assert bench.clusters()[Finding.NODULE_MASS].p_true == 0.98
+        assert bench.requests()[0].state is RequestState.DECIDED
+
+    @pytest.mark.parametrize("who", ["A2", "a stranger"])
+    @pytest.mark.parametrize("deed", ["submits", "skips"])
+    def test_is_not_displaced_by_a_further_annotation(
+        self,
+        decided: tuple[Bench, Request, AnnotationState],
+        who: str,
+        deed: str,
+    ) -> None:
+        bench, request, given = decided
+        other = self.said(bench, who, 2, named="A1", NODULE_MASS="Reject")
+
+        task = self.task(request, given, replace(other, was_cancelled=deed == "skips"))
+        assert bench.receive(task) is Received.UNCHANGED
+        assert bench.receive(task) is Received.UNCHANGED
+
+        self.stays(bench)
+        with bench.store.snapshot() as unit:
+            noted = [one for one in unit.records.events() if one.action == "disregard"]
+        assert len(noted) == (deed == "submits")
+
+    @pytest.mark.parametrize("who", ["A2", "a stranger"])
+    @pytest.mark.parametrize("deed", ["submits", "skips"])
+    def test_is_not_changed_by_an_edit_and_still_by_its_adjudicator(
+        self,
+        decided: tuple[Bench, Request, AnnotationState],
+        who: str,
+        deed: str,
+    ) -> None:
+        bench, request, _ = decided
+        edited = self.said(bench, who, 1, named="A1", NODULE_MASS="Reject")
+        task = self.task(request, replace(edited, was_cancelled=deed == "skips"))
+
+        assert bench.receive(task) is Received.UNCHANGED
+        self.stays(bench)
+        again = self.said(bench, "A1", 1, NODULE_MASS="Leave", CALCIFICATION="Reject")
+        assert bench.receive(self.task(request, again)) is Received.REVISED
+
+    def test_is_not_given_by_who_only_says_so(self, bench: Bench) -> None:
+        bench.route()
+        request = bench.open_request()
+        forged = self.said(bench, "a stranger", 1, named="A1", NODULE_MASS="Accept")
+
+        assert bench.receive(self.task(request, forged)) is Received.QUARANTINED
+        assert bench.standing() is None
+        own = self.said(bench, "A1", 2, NODULE_MASS="Accept")
+        later = self.said(bench, "a stranger", 3, NODULE_MASS="Reject", named="A2")
+        assert bench.receive(self.task(request, forged, own, later)) is Received.REVISED
+        standing = bench.standing()
+        assert standing is not None
+        assert standing.adjudicators == ("A1",)
+
+    def test_makes_room_once_it_was_taken_back(
+        self, decided: tuple[Bench, Request, AnnotationState]
+    ) -> None:
+        bench, request, _ = decided
+        other = self.said(bench, "A2", 2, NODULE_MASS="Reject", CALCIFICATION="Reject")
+
+        assert bench.receive(self.task(request, other)) is Received.REVISED
+        standing = bench.standing()
+        assert standing is not None
+        assert standing.adjudicators == ("A2",)
+
+    def test_to_be_confirmed_is_not_confirmed_by_its_own_adjudicator(self, bench: Bench) -> None:
+        bench.rules = TWO
+        bench.route()
+        bench.decide("A1", NODULE_MASS="Accept", CALCIFICATION="Reject")
+        second = bench.open_request()
+        own = self.said(bench, "A1", 5, NODULE_MASS="Accept", CALCIFICATION="Reject")
+        assert bench.receive(self.task(second, own)) is Received.QUARANTINED
+        assert bench.standing() is None
+        other = self.said(bench, "A2", 6, NODULE_MASS="Accept", CALCIFICATION="Reject")
+        assert bench.receive(self.task(second, own, other)) is Received.REVISED
+
+        edited = self.said(bench, "A1", 6, named="A2", NODULE_MASS="Reject")
+        assert bench.receive(self.task(second, own, edited)) is Received.UNCHANGED
+
+        standing = bench.standing()
+        assert standing is not None
+        assert standing.adjudicators == ("A1", "A2")
+        assert standing.is_complete
+
+    def test_is_not_asked_for_less_because_a_stranger_skips(self, bench: Bench) -> None:
+        bench.route()
+        request = bench.open_request()
+        skip = replace(self.said(bench, "a stranger", 1, named="A1"), was_cancelled=True)
+
+        assert bench.receive(self.task(request, skip)) is Received.UNCHANGED
+        assert bench.requests()[0].state is RequestState.OPEN
+
+
+class TestAGoldCase:
+    @pytest.mark.parametrize(
+        "seen",
+        [
+            (mark(SHIFTED, Finding.CONSOLIDATION),),
+            (
+                mark(PLACE, Finding.NODULE_MASS),
+                mark(Box(480, 280, 990, 790), Finding.CARDIOMEGALY),
+            ),
+            (mark(Box(10, 10, 60, 60), Finding.PNEUMOTHORAX),),
+            (),
+        ],
+        ids=["misnamed", "too large", "false", "missed"],
+    )
+    def test_unsettles_no_complete_verdict(self, bench: Bench, seen: tuple[ReadBox, ...]) -> None:
+        bench.route()
+        bench.decide(NODULE_MASS="Accept", CALCIFICATION="Reject")
+        with bench.store.snapshot() as unit:
+            before = adjudicated_images(unit)
+        assert {finding for finding, _ in before["a"].lesions} == {
+            Finding.NODULE_MASS,
+            Finding.CARDIOMEGALY,
+        }
+        with bench.store.transaction() as unit:
+            unit.worklists.add([replace(entry("a", "R4"), kind=EntryKind.GOLD)], now=LATER)
+        keep(bench.store, reading("a", "R4", *seen))
+        reconcile(bench.store)
+
+        report = bench.route()
+
+        assert (report.sent, report.waiting) == ((), 0)
+        standing = bench.standing()
+        assert standing is not None
+        assert standing.is_complete
+        with bench.store.snapshot() as unit:
+            assert adjudicated_images(unit) == before
+
+    def test_does_not_change_what_others_have_raised(self, bench: Bench) -> None:
+        bench.route()
+        bench.decide(NODULE_MASS="Accept", CALCIFICATION="Reject")
+        keep(bench.store, reading("a", "R4", mark(SHIFTED, Finding.CONSOLIDATION)))
+        reconcile(bench.store)
+        assert [one.image_id for one in bench.route().sent] == ["a"]
+        with bench.store.transaction() as unit:
+            unit.readers.ensure(["R5"], now=NOW)
+            unit.worklists.add([replace(entry("a", "R5"), kind=EntryKind.GOLD)], now=LATER)
+        keep(bench.store, reading("a", "R5", mark(ELSEWHERE, Finding.ATELECTASIS)))
+        reconcile(bench.store)
+
+        bench.route()
+
+        disputed = [one.finding for one in bench.open_request().proposal if one.is_disputed]
+        assert disputed == [Finding.CONSOLIDATION]
+        again = bench.route()
+        assert (again.sent, again.withdrawn) == ((), {})
 
 
 class TestReopen:

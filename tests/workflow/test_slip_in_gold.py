@@ -11,6 +11,7 @@ from backend.domain.predictions import Prediction
 from backend.domain.readings import Arm
 from backend.domain.worklists import EntryKind, EntryState, WorklistEntry
 from backend.label_studio import tasks
+from backend.store.adjudicators import Adjudicator
 from backend.store.unit_of_work import Store
 from backend.workflow.adjudicated_images import adjudicated_images
 from backend.workflow.fill_worklists import QueueRules, fill_worklists
@@ -19,7 +20,6 @@ from tests.store.samples import (
     NOW,
     adjudicate,
     enrol,
-    entry,
     image,
     keep,
     mark,
@@ -90,10 +90,12 @@ class TestGoldCases:
 
     def test_never_go_to_who_has_adjudicated_them(self, pool: Store) -> None:
         with pool.transaction() as unit:
-            unit.worklists.add(
-                [replace(entry(name, "R2"), kind=EntryKind.ADJUDICATION) for name in GOLD],
-                now=NOW,
-            )
+            unit.adjudicators.put([Adjudicator("R2", "r2@example.com", 2)], now=NOW)
+            for one in unit.adjudication_requests.all():
+                kept = unit.adjudications.current(one.key)
+                assert kept is not None
+                by_reader = replace(kept.verdict, adjudicators=("R2",))
+                unit.adjudications.revise(by_reader, kept.receipt)
 
         assert {one.reader_id for one in gold_of(fill(pool))} == {"R3", "R4"}
 
@@ -179,16 +181,23 @@ class TestGoldCases:
 
 
 class TestAdjudicatedImages:
-    def test_leave_out_what_still_has_a_conflict(self, pool: Store) -> None:
-        settle(pool, "g00", ClusterState.ADJUDICATED, ClusterState.CLASS_CONFLICT)
-        settle(pool, "g01", ClusterState.ADJUDICATED, ClusterState.SINGLE_READER)
-        settle(pool, "g02", ClusterState.UNANIMOUS)
-        keep(pool, reading("n000", "R1", mark()))
-        settle(pool, "n000", ClusterState.ADJUDICATED)
-        with pool.snapshot() as unit:
+    def test_are_judged_by_the_verdict_as_it_was_given(self, store: Store) -> None:
+        register(store, *map(image, ("a", "b", "c", "d")))
+        keep(store, *(reading(name, "R1", mark()) for name in ("a", "b", "c", "d")))
+        settle(store, "a", ClusterState.ADJUDICATED)
+        settle(store, "b", ClusterState.SINGLE_READER)
+        settle(store, "c", ClusterState.UNANIMOUS)
+        adjudicate(store, "a", "b", "c")
+        for name in ("a", "b", "c", "d"):
+            settle(store, name, ClusterState.ADJUDICATED, ClusterState.CLASS_CONFLICT)
+
+        with store.snapshot() as unit:
             found = adjudicated_images(unit)
 
-        assert "g00" not in found
-        assert found["g01"].lesions == ((Finding.CARDIOMEGALY, HERE),)
-        assert found["g02"].lesions == ((Finding.CARDIOMEGALY, HERE),)
-        assert "n000" not in found, "no verdict is complete there"
+        lesion = ((Finding.CARDIOMEGALY, HERE),)
+        assert {name: one.lesions for name, one in found.items()} == {
+            "a": lesion,
+            "b": (),
+            "c": lesion,
+        }
+        assert found["a"].adjudicators == {"A1"}

@@ -19,6 +19,10 @@ class RequestState(StrEnum):
     REOPENED = "reopened"
 
 
+PENDING = (RequestState.OPEN, RequestState.SKIPPED)
+"""Still to be answered."""
+
+
 class Choice(StrEnum):
     """What can be chosen for a box; the words of the form."""
 

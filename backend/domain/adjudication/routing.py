@@ -1,15 +1,15 @@
 """Which requests to adjudicators are new, and which are not needed any more."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from backend.domain.adjudication.conflicts import DisputedImage, rank
+from backend.domain.adjudication.conflicts import Conflict, DisputedImage, rank
 from backend.domain.adjudication.overlay import is_about
-from backend.domain.adjudication.request import ProposedBox, Request, RequestState
+from backend.domain.adjudication.request import PENDING, ProposedBox, Request, RequestState
 from backend.domain.adjudication.verdict import Subject
 from backend.domain.boxes import Box
+from backend.domain.consensus.clusters import Cluster
 
-_PENDING = (RequestState.OPEN, RequestState.SKIPPED)
 _NOWHERE = Box(0.0, 0.0, 1.0, 1.0)
 _SAME = 1e-6
 
@@ -75,7 +75,7 @@ def plan_routes(
     by_image: dict[str, list[Request]] = {}
     for request in requests:
         by_image.setdefault(request.image_id, []).append(request)
-    pending = [one for one in requests if one.state in _PENDING]
+    pending = [one for one in requests if one.state in PENDING]
     reasons = {one.key: _not_needed(one, candidates.get(one.image_id)) for one in pending}
     kept = [one for one in pending if reasons[one.key] is None]
     busy = {one.image_id for one in kept}
@@ -97,6 +97,50 @@ def plan_routes(
         withdrawn=tuple((one, reason) for one in pending if (reason := reasons[one.key])),
         waiting=max(0, len(wanted) - room),
     )
+
+
+def raised_since(
+    conflicts: Sequence[Conflict],
+    clusters: Sequence[Cluster],
+    decided: Sequence[Request],
+    *,
+    measured: Collection[str],
+) -> tuple[Conflict, ...]:
+    """Return the conflicts that somebody has raised since an image's complete verdict.
+
+    Parameters
+    ----------
+    conflicts : sequence of Conflict
+        All there are now.
+    clusters : sequence of Cluster
+        To which they refer.
+    decided : sequence of Request
+        On which the verdict was given.
+    measured : collection of str
+        Readers to whom the image was given to measure them; what they mark says something about
+        them, and nothing about the image.
+
+    Returns
+    -------
+    tuple of Conflict
+        Those about a cluster with a mark that no adjudicator was shown, or about the whole image.
+    """
+    shown = {
+        key
+        for request in decided
+        for one in request.proposal
+        if one.subject is not None
+        for key in one.subject.read_box_ids
+    }
+    fresh = {
+        row
+        for row, cluster in enumerate(clusters)
+        for one in cluster.supporters
+        if one.read_box_id is not None
+        and one.read_box_id not in shown
+        and one.reader_id not in measured
+    }
+    return tuple(one for one in conflicts if not one.clusters or fresh.intersection(one.clusters))
 
 
 def _next_question(by_image: Mapping[str, Sequence[Request]], one: Candidate) -> int:

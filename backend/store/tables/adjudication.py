@@ -60,6 +60,7 @@ class AdjudicationRequestRow(Table):
     by_hand: Mapped[bool]
     task_id: Mapped[int | None] = mapped_column(unique=True)
     task_updated_at: Mapped[datetime | None]
+    lost_at: Mapped[datetime | None]
     link_expires_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
