@@ -1,5 +1,6 @@
 """What is known of the tasks of worklist entries: which, how new, lost or not."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -67,6 +68,70 @@ class EntryTasks:
             .values(task_id=None)
         )
 
+    def record_tasks(self, tasks: Iterable[tuple[int, int]], *, link_expires_at: datetime) -> None:
+        """Remember which task shows which entry.
+
+        Parameters
+        ----------
+        tasks : iterable of (int, int)
+            Entry key and Label Studio task id.
+        link_expires_at : datetime
+            How long the image link in the tasks is good; aware.
+        """
+        for entry_id, task_id in tasks:
+            self.take_over(task_id, entry_id)
+            self._session.execute(
+                update(WorklistEntryRow)
+                .where(WorklistEntryRow.id == entry_id)
+                .values(task_id=task_id, link_expires_at=link_expires_at)
+            )
+
+    def follow_task(self, entry_id: int, task_id: int | None, *, updated_at: datetime) -> None:
+        """Remember up to which state an entry's task is known.
+
+        Parameters
+        ----------
+        entry_id : int
+            The entry.
+        task_id : int or None
+            The task that counts from now on; None when the entry's task is not recorded yet.
+        updated_at : datetime
+            How new its state is, by Label Studio's clock; aware.
+        """
+        if task_id is not None:
+            self.take_over(task_id, entry_id)
+        self._session.execute(
+            update(WorklistEntryRow)
+            .where(WorklistEntryRow.id == entry_id)
+            .values(task_id=task_id, task_updated_at=updated_at)
+        )
+
+    def forget_task(self, entry_id: int) -> None:
+        """Forget the task of an entry, because it no longer exists in Label Studio.
+
+        Parameters
+        ----------
+        entry_id : int
+            The entry; it is pushed again as long as it is open.
+        """
+        self._session.execute(
+            update(WorklistEntryRow).where(WorklistEntryRow.id == entry_id).values(task_id=None)
+        )
+
+    def forget_tasks_of(self, reader_id: str) -> None:
+        """Forget every task of a reader, because the project is another one now.
+
+        Parameters
+        ----------
+        reader_id : str
+            Whose; open entries are pushed again.
+        """
+        self._session.execute(
+            update(WorklistEntryRow)
+            .where(WorklistEntryRow.reader_id == reader_id)
+            .values(task_id=None, task_updated_at=None, link_expires_at=None, lost_at=None)
+        )
+
     def set_lost(self, entry_id: int, at: datetime | None) -> None:
         """Remember that Label Studio lost what was read, or that it was read again.
 
@@ -79,6 +144,23 @@ class EntryTasks:
         """
         self._session.execute(
             update(WorklistEntryRow).where(WorklistEntryRow.id == entry_id).values(lost_at=at)
+        )
+
+    def set_shown_from(self, entry_id: int, moment: datetime) -> None:
+        """Remember since when a reader can see what an entry shows.
+
+        Parameters
+        ----------
+        entry_id : int
+            The entry.
+        moment : datetime
+            When its task was made, by Label Studio's clock; aware. When the task is made again,
+            the first moment stays.
+        """
+        self._session.execute(
+            update(WorklistEntryRow)
+            .where(WorklistEntryRow.id == entry_id, WorklistEntryRow.shown_from.is_(None))
+            .values(shown_from=moment)
         )
 
     def known_task(self, entry_id: int) -> KnownTask | None:

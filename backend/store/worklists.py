@@ -1,6 +1,6 @@
 """Save and find worklist entries."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import func, insert, or_, select, update
@@ -158,24 +158,6 @@ class Worklists(EntryTasks):
         """
         return self._session.scalar(select(func.max(WorklistEntryRow.rank))) or 0
 
-    def record_tasks(self, tasks: Iterable[tuple[int, int]], *, link_expires_at: datetime) -> None:
-        """Remember which task shows which entry.
-
-        Parameters
-        ----------
-        tasks : iterable of (int, int)
-            Entry key and Label Studio task id.
-        link_expires_at : datetime
-            How long the image link in the tasks is good; aware.
-        """
-        for entry_id, task_id in tasks:
-            self.take_over(task_id, entry_id)
-            self._session.execute(
-                update(WorklistEntryRow)
-                .where(WorklistEntryRow.id == entry_id)
-                .values(task_id=task_id, link_expires_at=link_expires_at)
-            )
-
     def with_link_expiring(self, reader_id: str, before: datetime) -> list[WorklistEntry]:
         """Return the open entries whose task needs a fresh image link.
 
@@ -205,69 +187,6 @@ class Worklists(EntryTasks):
             .order_by(WorklistEntryRow.rank)
         )
         return [worklist_entry(row) for row in self._session.scalars(query)]
-
-    def task_updated_at(self, entry_id: int) -> datetime | None:
-        """Return how new the newest known state of an entry's task is.
-
-        Parameters
-        ----------
-        entry_id : int
-            The entry.
-
-        Returns
-        -------
-        datetime or None
-            Label Studio's clock; None before the first state.
-        """
-        return self._session.scalar(
-            select(WorklistEntryRow.task_updated_at).where(WorklistEntryRow.id == entry_id)
-        )
-
-    def follow_task(self, entry_id: int, task_id: int | None, *, updated_at: datetime) -> None:
-        """Remember up to which state an entry's task is known.
-
-        Parameters
-        ----------
-        entry_id : int
-            The entry.
-        task_id : int or None
-            The task that counts from now on; None when the entry's task is not recorded yet.
-        updated_at : datetime
-            How new its state is, by Label Studio's clock; aware.
-        """
-        if task_id is not None:
-            self.take_over(task_id, entry_id)
-        self._session.execute(
-            update(WorklistEntryRow)
-            .where(WorklistEntryRow.id == entry_id)
-            .values(task_id=task_id, task_updated_at=updated_at)
-        )
-
-    def forget_task(self, entry_id: int) -> None:
-        """Forget the task of an entry, because it no longer exists in Label Studio.
-
-        Parameters
-        ----------
-        entry_id : int
-            The entry; it is pushed again as long as it is open.
-        """
-        self._session.execute(
-            update(WorklistEntryRow).where(WorklistEntryRow.id == entry_id).values(task_id=None)
-        )
-
-    def forget_tasks_of(self, reader_id: str) -> None:
-        """Forget every task of a reader, because the project is another one now.
-
-        Parameters
-        ----------
-        reader_id : str
-            Whose; open entries are pushed again.
-        """
-        self._session.execute(
-            update(WorklistEntryRow)
-            .where(WorklistEntryRow.reader_id == reader_id)
-            .values(task_id=None, task_updated_at=None, link_expires_at=None, lost_at=None)
-        )
 
     def set_state(self, entry_id: int, state: EntryState, *, now: datetime) -> None:
         """Change how far an entry has come.

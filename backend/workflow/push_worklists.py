@@ -121,12 +121,31 @@ def _make_tasks(
     for entry in missing:
         if entry.key in adopted:  # its link was signed by the push that broke off
             client.update_task_data(adopted[entry.key], _data(entry, desk, expires_at))
+    shown_from = _shown_from(client, project, missing, new | adopted)
     if missing:
         with store.transaction() as unit:
             unit.worklists.record_tasks(
                 [*new.items(), *adopted.items()], link_expires_at=expires_at
             )
+            for entry_id, moment in shown_from.items():
+                unit.worklists.set_shown_from(entry_id, moment)
     return new, adopted
+
+
+def _shown_from(
+    client: LabelStudioClient,
+    project: ReaderProject,
+    missing: Sequence[WorklistEntry],
+    task_of: Mapping[int, int],
+) -> dict[int, datetime]:
+    """Return since when second looks can be seen, by Label Studio's clock."""
+    found = {}
+    for entry in missing:
+        if entry.kind is EntryKind.SECOND_LOOK:
+            state = client.task_state(project.project_id, task_of[entry.key])
+            if state is not None and state.created_at is not None:
+                found[entry.key] = state.created_at
+    return found
 
 
 def _shown(unit: UnitOfWork, entry: WorklistEntry, image: Image) -> list[Region]:

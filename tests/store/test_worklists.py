@@ -76,11 +76,12 @@ class TestWorklists:
     def test_remember_the_newest_state_of_their_task(self, filled: Store) -> None:
         key = key_of(filled, "a")
         with filled.transaction() as unit:
-            assert unit.worklists.task_updated_at(key) is None
+            before = unit.worklists.known_task(key)
             unit.worklists.follow_task(key, 11, updated_at=LATER)
             unit.worklists.forget_task(key)
-            assert unit.worklists.task_updated_at(key) == LATER
-            found = unit.worklists.get(key)
+            after = unit.worklists.known_task(key)
 
-        assert found is not None
-        assert found.task_id is None
+        assert before is not None
+        assert before.updated_at is None
+        assert after is not None
+        assert (after.task_id, after.updated_at) == (None, LATER)

@@ -25,6 +25,7 @@ class ModelTask:
     data: dict[str, Any]
     updated_at: datetime
     annotations: dict[int, AnnotationState] = field(default_factory=dict)
+    created_at: datetime = NOW
 
 
 @dataclass
@@ -157,6 +158,7 @@ class LabelStudioModel:
             updated_at=task.updated_at,
             annotations=tuple(task.annotations.values()),
             image_id=task.data["image_id"],
+            created_at=task.created_at,
         )
 
     def import_tasks(self, project_id: int, data: Sequence[Mapping[str, Any]]) -> list[int]:
@@ -164,7 +166,8 @@ class LabelStudioModel:
         made = []
         for item in data:
             self.last_task += 1
-            self.tasks[self.last_task] = ModelTask(dict(item), self._tick())
+            at = self._tick()
+            self.tasks[self.last_task] = ModelTask(dict(item), at, created_at=at)
             made.append(self.last_task)
         if made and self.loses_next_import:
             self.loses_next_import = False

@@ -13,14 +13,25 @@ from backend.domain.readings import Arm, Reading
 from backend.domain.worklists import EntryState
 from backend.label_studio.client import LabelStudioClient
 from backend.label_studio.regions import FINDING_TAG, SOURCE_TAG
-from backend.label_studio.tasks import TaskPrediction
+from backend.label_studio.tasks import TaskPrediction, TaskState
 from backend.store.readings import Receipt
 from backend.store.unit_of_work import Store
 from backend.workflow.fill_worklists import QueueRules, fill_worklists
 from backend.workflow.label_studio_desk import LabelStudioDesk
 from backend.workflow.offer_second_looks import offer_second_looks
 from backend.workflow.push_worklists import PushReport, push_worklist
-from tests.store.samples import NOW, THERE, enrol, image, mark, model, predicted, register, serve
+from tests.store.samples import (
+    LATER,
+    NOW,
+    THERE,
+    enrol,
+    image,
+    mark,
+    model,
+    predicted,
+    register,
+    serve,
+)
 
 LIFE = timedelta(days=30)
 PROJECT = 101
@@ -40,6 +51,7 @@ class SmallLabelStudio:
     pushes: int = 0
     fails_after_import: bool = False
     next_id: int = 1
+    made_at: datetime = NOW
 
     def __enter__(self) -> Self:
         return self
@@ -61,6 +73,11 @@ class SmallLabelStudio:
     def known_entries(self, project_id: int) -> dict[tuple[int, str], int]:
         assert project_id == PROJECT
         return {(data["entry"], data["image_id"]): task_id for task_id, data in self.tasks.items()}
+
+    def task_state(self, project_id: int, task_id: int) -> TaskState:
+        assert project_id == PROJECT
+        entry = self.tasks[task_id]["entry"]
+        return TaskState(task_id, entry, self.made_at, (), created_at=self.made_at)
 
     def set_predictions(
         self, project_id: int, version: str, shown: Sequence[TaskPrediction]
@@ -238,6 +255,30 @@ class TestSecondLook:
         )
         assert data["arm"] == "unassisted"
         assert {room.tasks[one.task_id]["message"] for one in others} == {""}
+
+    def test_is_seen_from_when_label_studio_first_made_its_task(
+        self, asked: Store, room: SmallLabelStudio
+    ) -> None:
+        room.fails_after_import = True
+        with pytest.raises(PowerCutError):
+            push(asked, room)
+        room.fails_after_import = False
+        push(asked, room)
+        with asked.transaction() as unit:
+            look = unit.worklists.all(image_id="n4")[-1]
+            unit.worklists.forget_task(look.key)
+        room.tasks.clear()
+        first, room.made_at = room.made_at, LATER
+
+        push(asked, room)
+
+        with asked.transaction() as unit:
+            unit.readings.revise(
+                Reading("n4", "R1", (), first + timedelta(seconds=1)),
+                Receipt(NOW, annotation_id=1, annotation_updated_at=NOW),
+            )
+            [counting] = unit.readings.counting(["n4"])
+        assert len(counting.boxes) == 1
 
     def test_stays_as_it_was_pushed(self, asked: Store, room: SmallLabelStudio) -> None:
         push(asked, room)
