@@ -9,7 +9,17 @@ from sqlalchemy.orm import Session
 from backend.domain.worklists import EntryState, Skip, WorklistEntry
 from backend.store.entry_tasks import EntryTasks
 from backend.store.tables import WorklistEntryRow
-from backend.store.worklist_rows import worklist_entry
+from backend.store.worklist_rows import entry_columns, worklist_entry
+
+_ENDED = (
+    "task_id",
+    "task_updated_at",
+    "link_expires_at",
+    "lost_at",
+    "ended_at",
+    "skip_reason",
+    "skip_note",
+)
 
 
 class Worklists(EntryTasks):
@@ -37,25 +47,25 @@ class Worklists(EntryTasks):
         if entries:
             self._session.execute(
                 insert(WorklistEntryRow),
-                [
-                    {
-                        "image_id": entry.image_id,
-                        "reader_id": entry.reader_id,
-                        "round": entry.round,
-                        "rank": entry.rank,
-                        "score": entry.score,
-                        "channel": entry.channel,
-                        "reason": entry.reason,
-                        "arm": entry.arm,
-                        "arm_drawn": entry.arm_drawn,
-                        "model_version": entry.model_version,
-                        "kind": entry.kind,
-                        "state": entry.state,
-                        "reading_id": entry.reading_id,
-                        "created_at": now,
-                    }
-                    for entry in entries
-                ],
+                [{**entry_columns(entry), "created_at": now} for entry in entries],
+            )
+
+    def open_again(self, entries: Sequence[WorklistEntry], *, now: datetime) -> None:
+        """Ask for withdrawn entries again, as if they were new.
+
+        Parameters
+        ----------
+        entries : sequence of WorklistEntry
+            With the keys of the withdrawn ones; a task that is still there is found by the push.
+        now : datetime
+            The time; aware.
+        """
+        fresh = dict.fromkeys(_ENDED)
+        for entry in entries:
+            self._session.execute(
+                update(WorklistEntryRow)
+                .where(WorklistEntryRow.id == entry.key)
+                .values(**entry_columns(entry), **fresh, created_at=now)
             )
 
     def all(

@@ -119,8 +119,11 @@ def _make_tasks(
     )
     new = {entry.key: task_id for entry, task_id in zip(fresh, made, strict=True)}
     for entry in missing:
-        if entry.key in adopted:  # its link was signed by the push that broke off
+        if (
+            entry.key in adopted
+        ):  # a push broke off, or the entry was withdrawn and is wanted again
             client.update_task_data(adopted[entry.key], _data(entry, desk, expires_at))
+    open_tasks.serve_again(client.connection, list(adopted.values()))
     shown_from = _shown_from(client, project, missing, new | adopted)
     if missing:
         with store.transaction() as unit:

@@ -24,7 +24,7 @@ from backend.workflow.revise_worklists import revise_worklist
 from backend.workflow.synchronise import synchronise
 from tests.label_studio.conftest import Organisation
 from tests.label_studio_server import LabelStudioServer
-from tests.store.samples import image, model, predicted, register, serve
+from tests.store.samples import image, keep, model, predicted, reading, register, serve
 
 pytestmark = [
     pytest.mark.label_studio,
@@ -67,7 +67,7 @@ def store(tmp_path: Path, desk: LabelStudioDesk, project: ReaderProject) -> Iter
     url = f"sqlite:///{tmp_path / 'overread.sqlite3'}"
     schema.upgrade(url)
     kept = Store(url)
-    register(kept, *(image(name) for name in NAMES), readers=("R8",))
+    register(kept, *(image(name) for name in NAMES), readers=("R8", "R2"))
     with kept.transaction() as unit:
         unit.readers.add_project(project)
     serve(
@@ -117,6 +117,7 @@ class TestReviseWorklist:
             unwanted=[by_image["n3"], by_image["n0"]],
             now=clock(),
         )
+        keep(store, reading("n3", "R2"))  # so nobody is asked for it again
         with store.transaction() as unit:
             fill_worklists(unit, RULES, now=clock())
         push_worklist(store, desk, project, now=clock())
@@ -169,6 +170,29 @@ class TestReviseWorklist:
         with store.snapshot() as unit:
             assert len(list(unit.readings.counting([entry.image_id]))) == 1
 
+    @pytest.mark.parametrize("hours", [1, 9])
+    def test_serves_what_is_wanted_again(
+        self,
+        store: Store,
+        desk: LabelStudioDesk,
+        project: ReaderProject,
+        reader: ReaderSession,
+        hours: int,
+    ) -> None:
+        revise_worklist(store, desk, project, unwanted=[keys(store)["n3"]], now=clock())
+        later = clock() + timedelta(hours=hours)
+        push_worklist(store, desk, project, now=later)  # deletes the task after eight hours
+        with store.transaction() as unit:
+            [again] = fill_worklists(unit, RULES, now=later)
+
+        pushed = push_worklist(store, desk, project, now=later)
+
+        assert again.image_id == "n3"
+        assert (pushed.tasks, pushed.adopted) == ((0, 1) if hours < 8 else (1, 0))
+        assert serve_all(reader, project) == ["n0", "n1", "n2", "n4", "n3"]
+        synchronise(store, desk, clock=clock)
+        assert set(states(store).values()) == {EntryState.READ}
+
     def test_deletes_a_withdrawn_task_that_nobody_began_after_hours(
         self, store: Store, desk: LabelStudioDesk, project: ReaderProject
     ) -> None:
@@ -188,7 +212,7 @@ class TestReviseWorklist:
         self, store: Store, desk: LabelStudioDesk, project: ReaderProject, reader: ReaderSession
     ) -> None:
         with store.transaction() as unit:
-            unit.worklists.set_state(keys(store)["n1"], EntryState.WITHDRAWN, now=clock())
+            unit.worklists.set_state(keys(store)["n1"], EntryState.SKIPPED, now=clock())
             unit.models.add(model("m2"))
             unit.models.crown("m2", now=clock())
             unit.predictions.add(

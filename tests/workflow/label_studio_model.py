@@ -186,6 +186,14 @@ class LabelStudioModel:
         self.tasks[task_id].data = dict(data)
         self.touch(task_id)
 
+    @property
+    def connection(self) -> Self:
+        return self
+
+    def ask(self, method: str, path: str, *, body: Mapping[str, bool]) -> None:
+        assert (method, body) == ("PATCH", {"is_labeled": False})
+        self.touch(int(path.split("/")[3]))
+
     def set_predictions(
         self, project_id: int, version: str, shown: Sequence[TaskPrediction]
     ) -> None:

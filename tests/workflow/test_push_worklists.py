@@ -51,6 +51,7 @@ class SmallLabelStudio:
     pushes: int = 0
     fails_after_import: bool = False
     next_id: int = 1
+    served_again: list[int] = field(default_factory=list)
     made_at: datetime = NOW
 
     def __enter__(self) -> Self:
@@ -73,6 +74,14 @@ class SmallLabelStudio:
     def known_entries(self, project_id: int) -> dict[tuple[int, str], int]:
         assert project_id == PROJECT
         return {(data["entry"], data["image_id"]): task_id for task_id, data in self.tasks.items()}
+
+    @property
+    def connection(self) -> Self:
+        return self
+
+    def ask(self, method: str, path: str, *, body: Mapping[str, bool]) -> None:
+        assert (method, body) == ("PATCH", {"is_labeled": False})
+        self.served_again.append(int(path.split("/")[3]))
 
     def task_state(self, project_id: int, task_id: int) -> TaskState:
         assert project_id == PROJECT
@@ -213,6 +222,21 @@ class TestPushWorklist:
         assert push(filled, room).tasks == 1
         assert tasks_of(filled) == [1, 2, 6, 4, 5]
         assert room.served() == ["n0", "n1", "n2", "n3", "n4"]
+
+    def test_serves_what_was_withdrawn_and_is_wanted_again(
+        self, filled: Store, room: SmallLabelStudio
+    ) -> None:
+        push(filled, room)
+        with filled.transaction() as unit:
+            unit.worklists.set_state(unit.worklists.all()[2].key, EntryState.WITHDRAWN, now=NOW)
+        with filled.transaction() as unit:
+            [again] = fill_worklists(unit, QueueRules(1, 5, 0.0, 0.3, 1), now=NOW)
+
+        report = push(filled, room)
+
+        assert again.image_id == "n2"
+        assert (report.tasks, report.adopted, room.served_again) == (0, 1, [3])
+        assert room.served() == ["n0", "n1", "n3", "n4", "n2"]
 
     def test_is_content_with_an_empty_worklist(self, store: Store, room: SmallLabelStudio) -> None:
         enrol(store, "R1")
