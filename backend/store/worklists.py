@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
+from backend.domain.acquisition.batch import Choice
 from backend.domain.worklists import EntryState, Skip, WorklistEntry
 from backend.store.entry_tasks import EntryTasks
 from backend.store.tables import WorklistEntryRow
@@ -156,6 +157,21 @@ class Worklists(EntryTasks):
         for entry_id, rank in ranks.items():
             self._session.execute(
                 update(WorklistEntryRow).where(WorklistEntryRow.id == entry_id).values(rank=rank)
+            )
+
+    def explain(self, choices: Mapping[int, Choice]) -> None:
+        """Say anew what entries are worth, and why they are asked for.
+
+        Parameters
+        ----------
+        choices : mapping of int to Choice
+            By entry key; the ranks in them are ignored.
+        """
+        for entry_id, choice in choices.items():
+            self._session.execute(
+                update(WorklistEntryRow)
+                .where(WorklistEntryRow.id == entry_id)
+                .values(score=choice.score, channel=choice.channel, reason=choice.reason)
             )
 
     def last_rank(self) -> int:

@@ -7,7 +7,7 @@ from backend.label_studio.connection import LabelStudioError, LabelStudioMissing
 from backend.label_studio.tasks import MalformedTaskError
 from backend.store.records import LeaseTakenError
 from backend.store.unit_of_work import Store
-from backend.workflow.job_lease import hold_lease
+from backend.workflow.job_lease import hold_sync_lease
 from backend.workflow.label_studio_desk import LabelStudioDesk
 from backend.workflow.pull_readings import pull_readings
 from backend.workflow.push_worklists import push_worklist
@@ -15,9 +15,6 @@ from backend.workflow.sync_report import SyncReport
 from backend.workflow.synchronise_adjudication import synchronise_adjudication
 
 __all__ = ["SyncReport", "synchronise"]
-
-_WAIT_SECONDS = 120.0
-"""How long a sync waits for another one of the same reader, for example of the backend."""
 
 
 def synchronise(
@@ -52,9 +49,7 @@ def synchronise(
         projects = unit.readers.projects()
     for project in projects:
         try:
-            with hold_lease(
-                store, f"sync {project.reader_id}", clock=clock, wait_seconds=_WAIT_SECONDS
-            ):
+            with hold_sync_lease(store, project.reader_id, clock=clock):
                 with desk.open_client(project.reader_id) as client:
                     pull_readings(store, client, project, report, clock=clock)
                 pushed = push_worklist(store, desk, project, now=clock())

@@ -34,6 +34,7 @@ pytestmark = [
 
 NAMES = [f"n{number}" for number in range(6)]
 RULES = QueueRules(1, 5, 0.0, 0.0, 1)
+WHY = "Others have read it."
 
 
 def clock() -> datetime:
@@ -114,7 +115,7 @@ class TestReviseWorklist:
             desk,
             project,
             order=[by_image[name] for name in ("n4", "n2", "n1", "n0")],
-            unwanted=[by_image["n3"], by_image["n0"]],
+            unwanted={by_image["n3"]: WHY, by_image["n0"]: WHY},
             now=clock(),
         )
         keep(store, reading("n3", "R2"))  # so nobody is asked for it again
@@ -131,7 +132,8 @@ class TestReviseWorklist:
             name: EntryState.WITHDRAWN if name == "n3" else EntryState.READ for name in NAMES
         }
         with store.snapshot() as unit:
-            readings = {one.image_id: one for one in unit.readings.counting(NAMES)}
+            counting = unit.readings.counting(NAMES)
+        readings = {one.image_id: one for one in counting if one.reader_id == "R8"}
         assert sorted(readings) == ["n0", "n1", "n2", "n4", "n5"]
 
     def test_leaves_alone_what_has_a_draft(
@@ -145,7 +147,11 @@ class TestReviseWorklist:
         )
 
         change = revise_worklist(
-            store, desk, project, unwanted=[by_image["n3"], by_image["n2"]], now=clock()
+            store,
+            desk,
+            project,
+            unwanted={by_image["n3"]: WHY, by_image["n2"]: WHY},
+            now=clock(),
         )
 
         assert change.left_alone == (by_image["n3"],)
@@ -160,7 +166,7 @@ class TestReviseWorklist:
             elsewhere = client.task_state(project.project_id, entry.task_id or 0)
         assert elsewhere is not None
 
-        revise_worklist(store, desk, project, unwanted=[entry.key], now=clock())
+        revise_worklist(store, desk, project, unwanted={entry.key: WHY}, now=clock())
         reader.submit(elsewhere, [no_finding_item()], lead_time_seconds=1)
         later = clock() + timedelta(hours=9)
         push_worklist(store, desk, project, now=later)  # before the sync has seen it
@@ -179,7 +185,7 @@ class TestReviseWorklist:
         reader: ReaderSession,
         hours: int,
     ) -> None:
-        revise_worklist(store, desk, project, unwanted=[keys(store)["n3"]], now=clock())
+        revise_worklist(store, desk, project, unwanted={keys(store)["n3"]: WHY}, now=clock())
         later = clock() + timedelta(hours=hours)
         push_worklist(store, desk, project, now=later)  # deletes the task after eight hours
         with store.transaction() as unit:
@@ -197,7 +203,7 @@ class TestReviseWorklist:
         self, store: Store, desk: LabelStudioDesk, project: ReaderProject
     ) -> None:
         entry = keys(store)["n4"]
-        revise_worklist(store, desk, project, unwanted=[entry], now=clock())
+        revise_worklist(store, desk, project, unwanted={entry: WHY}, now=clock())
         with desk.open_client("R8") as client:
             before = {row.task_id for row in client.all_tasks(project.project_id)}
 
@@ -224,6 +230,7 @@ class TestReviseWorklist:
         by_image = keys(store)
 
         revise_worklist(store, desk, project, order=[by_image["n0"], by_image["n5"]], now=clock())
+        push_worklist(store, desk, project, now=clock())
 
         assert (entry.arm, entry.arm_drawn, entry.model_version) == (Arm.UNASSISTED, True, None)
         first = reader.next_task(project.project_id)

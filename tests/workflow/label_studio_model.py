@@ -41,6 +41,8 @@ class LabelStudioModel:
     hints: list[Hint] = field(default_factory=list)
     loses_next_import: bool = False
     is_down: bool = False
+    drafted: set[int] = field(default_factory=set)
+    not_served: set[int] = field(default_factory=set)
 
     # What the reader does, and what others do to the reader's work.
 
@@ -190,9 +192,19 @@ class LabelStudioModel:
     def connection(self) -> Self:
         return self
 
-    def ask(self, method: str, path: str, *, body: Mapping[str, bool]) -> None:
-        assert (method, body) == ("PATCH", {"is_labeled": False})
-        self.touch(int(path.split("/")[3]))
+    def ask(
+        self, method: str, path: str, *, body: Mapping[str, bool] | None = None
+    ) -> list[object]:
+        """Answer that nobody began a task, or serve it again or no more."""
+        self._answer(self.project_id)
+        task_id = int(path.split("/")[3])
+        if method == "PATCH":
+            assert body is not None
+            (self.not_served.add if body["is_labeled"] else self.not_served.discard)(task_id)
+            self.touch(task_id)
+            return []
+        assert (method, path) == ("GET", f"/api/tasks/{task_id}/drafts")
+        return [object()] if task_id in self.drafted else []
 
     def set_predictions(
         self, project_id: int, version: str, shown: Sequence[TaskPrediction]
