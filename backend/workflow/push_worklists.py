@@ -146,8 +146,8 @@ def _shown_from(
     for entry in missing:
         if entry.kind is EntryKind.SECOND_LOOK:
             state = client.task_state(project.project_id, task_of[entry.key])
-            if state is not None and state.created_at is not None:
-                found[entry.key] = state.created_at
+            if state is not None:
+                found[entry.key] = state.created_at or state.updated_at
     return found
 
 
