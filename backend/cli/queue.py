@@ -13,6 +13,7 @@ from backend.terminal import console, now, print_json, print_table
 from backend.workflow.fill_worklists import fill_worklists
 from backend.workflow.list_skipped import list_skipped
 from backend.workflow.offer_second_looks import offer_second_looks
+from backend.workflow.reorder_worklists import reorder_worklists
 from backend.workflow.show_queue import show_queue
 from backend.workflow.synchronise import synchronise
 
@@ -69,21 +70,26 @@ def refill(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Choose what is read next, top up the worklists, and push them to Label Studio."""
+    """Choose what is read next, top up and re-order the worklists, push them to Label Studio."""
     settings = Settings()
     store = open_store(settings)
     rules = queue_rules(settings)
     with store.transaction() as unit:
         asked_again = offer_second_looks(unit, rules, now=now())
         entries = fill_worklists(unit, rules, now=now(), size=size)
-    report = synchronise(store, open_desk(settings), clock=now)
+    desk = open_desk(settings)
+    changed = reorder_worklists(store, desk, rules, clock=now)
+    report = synchronise(store, desk, clock=now)
+    problems = list(dict.fromkeys([*changed.problems, *report.problems]))
     if as_json:
         print_json(
             {
                 "entries": len(entries),
                 "second_looks": len(asked_again),
                 "pushed": report.tasks_pushed,
-                "problems": report.problems,
+                "reordered": changed.reordered,
+                "withdrawn": changed.withdrawn,
+                "problems": problems,
             }
         )
     else:
@@ -91,13 +97,18 @@ def refill(
         console.print(f"{len(entries)} new entries for {images} images")
         if asked_again:
             console.print(f"{len(asked_again)} readings come back for a second look")
+        if changed.reordered or changed.withdrawn:
+            console.print(
+                f"{changed.reordered} open entries got another place, {changed.withdrawn} that "
+                "nobody needs any more were taken off"
+            )
         console.print(f"{report.tasks_pushed} tasks pushed to Label Studio")
         if not entries:
             console.print(
                 "every worklist is full, or there is nothing left to read, or nobody "
                 "reads yet; see: overread readers list"
             )
-        tell([*report.problems, *report.notices])
+        tell([*problems, *report.notices])
 
 
 def tell(problems: Sequence[str]) -> None:

@@ -38,6 +38,23 @@ def stop_serving(connection: Connection, task_ids: Sequence[int]) -> None:
     task_ids : sequence of int
         Which; unknown ones are fine.
     """
+    _set_labeled(connection, task_ids, is_labeled=True)
+
+
+def serve_again(connection: Connection, task_ids: Sequence[int]) -> None:
+    """Serve tasks again, whether they were taken off or not.
+
+    Parameters
+    ----------
+    connection : Connection
+        To the project's organisation.
+    task_ids : sequence of int
+        Which; unknown ones are fine.
+    """
+    _set_labeled(connection, task_ids, is_labeled=False)
+
+
+def _set_labeled(connection: Connection, task_ids: Sequence[int], *, is_labeled: bool) -> None:
     for task_id in task_ids:
         with suppress(LabelStudioMissingError):
-            connection.ask("PATCH", f"/api/tasks/{task_id}/", body={"is_labeled": True})
+            connection.ask("PATCH", f"/api/tasks/{task_id}/", body={"is_labeled": is_labeled})

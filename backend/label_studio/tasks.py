@@ -120,6 +120,8 @@ class TaskState:
         What it shows.
     image_id : str or None
         Image that it shows; None for a task that is not ours.
+    created_at : datetime or None
+        Label Studio's clock: nobody saw it before; None when it was not told.
     """
 
     task_id: int
@@ -128,6 +130,7 @@ class TaskState:
     annotations: tuple[AnnotationState, ...]
     predictions: tuple[PredictionState, ...] = ()
     image_id: str | None = None
+    created_at: datetime | None = None
 
 
 def task_data(
@@ -237,6 +240,7 @@ def task_state(answer: Mapping[str, Any]) -> TaskState:
     try:
         annotations = [_annotation(item) for item in answer["annotations"]]
         data = answer["data"]
+        made_at = answer.get("created_at")
         return TaskState(
             task_id=int(answer["id"]),
             entry=int(data["entry"]) if data.get("overread") == TASK_FORMAT else None,
@@ -244,6 +248,7 @@ def task_state(answer: Mapping[str, Any]) -> TaskState:
             annotations=tuple(sorted(annotations, key=lambda item: (item.created_at, item.id))),
             predictions=tuple(_prediction(item) for item in answer["predictions"]),
             image_id=data.get("image_id") if data.get("overread") == TASK_FORMAT else None,
+            created_at=None if made_at is None else datetime.fromisoformat(made_at),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise MalformedTaskError(

@@ -1,27 +1,15 @@
 """What is known of the tasks of worklist entries: which, how new, lost or not."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
 from backend.domain.worklists import EntryState, WorklistEntry
-from backend.store.tables import ReadingRow, WorklistEntryRow
+from backend.store.tables import WorklistEntryRow
 from backend.store.worklist_rows import worklist_entry
-
-_IS_QUARANTINED = (
-    select(ReadingRow.id)
-    .where(
-        ReadingRow.image_id == WorklistEntryRow.image_id,
-        ReadingRow.reader_id == WorklistEntryRow.reader_id,
-        ReadingRow.round == WorklistEntryRow.round,
-        ReadingRow.is_current,
-        ReadingRow.state == "quarantined",
-    )
-    .exists()
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +69,70 @@ class EntryTasks:
             .values(task_id=None)
         )
 
+    def record_tasks(self, tasks: Iterable[tuple[int, int]], *, link_expires_at: datetime) -> None:
+        """Remember which task shows which entry.
+
+        Parameters
+        ----------
+        tasks : iterable of (int, int)
+            Entry key and Label Studio task id.
+        link_expires_at : datetime
+            How long the image link in the tasks is good; aware.
+        """
+        for entry_id, task_id in tasks:
+            self.take_over(task_id, entry_id)
+            self._session.execute(
+                update(WorklistEntryRow)
+                .where(WorklistEntryRow.id == entry_id)
+                .values(task_id=task_id, link_expires_at=link_expires_at)
+            )
+
+    def follow_task(self, entry_id: int, task_id: int | None, *, updated_at: datetime) -> None:
+        """Remember up to which state an entry's task is known.
+
+        Parameters
+        ----------
+        entry_id : int
+            The entry.
+        task_id : int or None
+            The task that counts from now on; None when the entry's task is not recorded yet.
+        updated_at : datetime
+            How new its state is, by Label Studio's clock; aware.
+        """
+        if task_id is not None:
+            self.take_over(task_id, entry_id)
+        self._session.execute(
+            update(WorklistEntryRow)
+            .where(WorklistEntryRow.id == entry_id)
+            .values(task_id=task_id, task_updated_at=updated_at)
+        )
+
+    def forget_task(self, entry_id: int) -> None:
+        """Forget the task of an entry, because it no longer exists in Label Studio.
+
+        Parameters
+        ----------
+        entry_id : int
+            The entry; it is pushed again as long as it is open.
+        """
+        self._session.execute(
+            update(WorklistEntryRow).where(WorklistEntryRow.id == entry_id).values(task_id=None)
+        )
+
+    def forget_tasks_of(self, reader_id: str) -> None:
+        """Forget every task of a reader, because the project is another one now.
+
+        Parameters
+        ----------
+        reader_id : str
+            Whose; open entries are pushed again.
+        """
+        self._session.execute(
+            update(WorklistEntryRow)
+            .where(WorklistEntryRow.reader_id == reader_id)
+            .values(task_id=None, task_updated_at=None, link_expires_at=None, lost_at=None)
+        )
+
     def set_lost(self, entry_id: int, at: datetime | None) -> None:
         """Remember that Label Studio lost what was read, or that it was read again.
 
@@ -93,6 +145,23 @@ class EntryTasks:
         """
         self._session.execute(
             update(WorklistEntryRow).where(WorklistEntryRow.id == entry_id).values(lost_at=at)
+        )
+
+    def set_shown_from(self, entry_id: int, moment: datetime) -> None:
+        """Remember since when a reader can see what an entry shows.
+
+        Parameters
+        ----------
+        entry_id : int
+            The entry.
+        moment : datetime
+            When its task was made, by Label Studio's clock; aware. When the task is made again,
+            the first moment stays.
+        """
+        self._session.execute(
+            update(WorklistEntryRow)
+            .where(WorklistEntryRow.id == entry_id, WorklistEntryRow.shown_from.is_(None))
+            .values(shown_from=moment)
         )
 
     def known_task(self, entry_id: int) -> KnownTask | None:
@@ -142,42 +211,6 @@ class EntryTasks:
             KnownTask(key, image_id, EntryState(state), task_id, updated_at, lost_at is not None)
             for key, image_id, state, task_id, updated_at, lost_at in self._session.execute(query)
         ]
-
-    def with_link_expiring(self, reader_id: str, before: datetime) -> list[WorklistEntry]:
-        """Return the entries that may still be opened and whose task needs a fresh image link.
-
-        These are the open ones, and those to which the reader's page leads back: the skipped
-        ones and those whose reading is in quarantine.
-
-        Parameters
-        ----------
-        reader_id : str
-            Of whom.
-        before : datetime
-            Links that expire earlier than this, or nobody knows when; aware.
-
-        Returns
-        -------
-        list of WorklistEntry
-            By rank.
-        """
-        query = (
-            select(WorklistEntryRow)
-            .where(
-                WorklistEntryRow.reader_id == reader_id,
-                or_(
-                    WorklistEntryRow.state.in_([EntryState.OPEN, EntryState.SKIPPED]),
-                    and_(WorklistEntryRow.state == EntryState.READ, _IS_QUARANTINED),
-                ),
-                WorklistEntryRow.task_id.is_not(None),
-                or_(
-                    WorklistEntryRow.link_expires_at.is_(None),
-                    WorklistEntryRow.link_expires_at < before,
-                ),
-            )
-            .order_by(WorklistEntryRow.rank)
-        )
-        return [worklist_entry(row) for row in self._session.scalars(query)]
 
     def count_tasks(self, reader_id: str) -> int:
         """Return how many entries of a reader have a task.

@@ -146,12 +146,14 @@ class Readings:
         Returns
         -------
         list of float, [s]
-            Of the readings that stand, oldest first, idle time included.
+            Of the first readings that stand, oldest first, idle time included; second looks are
+            quicker and would say nothing of reading.
         """
         query = (
             select(ReadingRow.lead_time_seconds)
             .where(
                 ReadingRow.reader_id == reader_id,
+                _IS_READING,
                 ReadingRow.is_current,
                 ReadingRow.state != "withdrawn",
                 ReadingRow.lead_time_seconds.is_not(None),
@@ -186,7 +188,8 @@ class Readings:
         """Return the readings that a consensus is made of: each reader's last valid round.
 
         Second looks are left out, because they are not blind. For the same reason a reading that
-        its reader changed after a second look was asked for counts as it stood before.
+        its reader changed after a second look could be seen counts as it stood before, and not at
+        all if it was deleted since (`blind_revisions`).
 
         Parameters
         ----------
@@ -207,7 +210,8 @@ class Readings:
         if before:
             query = select(ReadingRow).where(ReadingRow.id.in_(before.values()))
             blind = {kept.reading.id: kept.reading for kept in self._load(query)}
-            last |= {key: blind[reading_id] for key, reading_id in before.items()}
+            last = {key: one for key, one in last.items() if before.get(key, 0) is not None}
+            last |= {key: blind[kept] for key, kept in before.items() if kept is not None}
         return list(last.values())
 
     def counting_ids(self, image_ids: Iterable[str]) -> dict[str, tuple[int, ...]]:
@@ -235,7 +239,8 @@ class Readings:
         found: dict[str, list[int]] = {}
         blind = blind_revisions(self._session, read_at, wanted)
         for (image_id, _), key in (last | blind).items():
-            found.setdefault(image_id, []).append(key)
+            if key is not None:
+                found.setdefault(image_id, []).append(key)
         return {image_id: tuple(sorted(keys)) for image_id, keys in found.items()}
 
     def first_round(self, image_ids: Iterable[str]) -> dict[tuple[str, str], KeptReading]:

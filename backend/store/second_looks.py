@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session, aliased
 
 from backend.domain.readings import Reading, ReadingKind
-from backend.domain.worklists import EntryKind, WorklistEntry
+from backend.domain.worklists import EntryKind, EntryState, WorklistEntry
 from backend.store.membership import is_among
 from backend.store.reading_rows import KeptReading, load_readings
 from backend.store.tables import ReadingRow, WorklistEntryRow
@@ -55,7 +56,7 @@ class SecondLooks:
         Parameters
         ----------
         until : datetime
-            Not those that were changed later than this; aware.
+            Not those of which anything arrived later than this; aware, by our own clock.
 
         Returns
         -------
@@ -77,7 +78,7 @@ class SecondLooks:
         return [
             one
             for one in last.values()
-            if one.receipt.annotation_id is not None and one.reading.read_at <= until
+            if one.receipt.annotation_id is not None and one.receipt.received_at <= until
         ]
 
     def first_of(self, entry: WorklistEntry) -> Reading:
@@ -147,15 +148,21 @@ class SecondLooks:
         return [LookedAgain(kept[first], kept[again]) for first, again in found]
 
 
+class _Revision(NamedTuple):
+    id: int
+    state: str
+    read_at: datetime
+
+
 def blind_revisions(
     session: Session,
     read_at: Mapping[tuple[str, str], datetime],
     image_ids: Iterable[str] | None,
-) -> dict[tuple[str, str], int]:
-    """Return which revision is the blind one where a reading was changed with open eyes.
+) -> dict[tuple[str, str], int | None]:
+    """Return what counts instead where a reading was changed with open eyes.
 
-    A reader who was asked for a second look may go back and change the first reading instead.
-    That is kept as a revision, and is no blind reading any more.
+    A reader who was shown a second look may go back and change the first reading instead. That is
+    kept as a revision, and is no blind reading any more.
 
     Parameters
     ----------
@@ -168,20 +175,74 @@ def blind_revisions(
 
     Returns
     -------
-    dict of (str, str) to int
-        Key of the reading, by image and reader; only where it is not the newest revision.
+    dict of (str, str) to int or None
+        Key of the newest valid revision that is blind, by image and reader; None if its reader
+        took it back afterwards. Only where the newest revision is not blind.
+
+    Notes
+    -----
+    Blind is the revision that the second look asks about with all before it, and what was made
+    before the second look could be seen: before its task existed. Both moments are Label
+    Studio's, so its clock and ours need not agree. A second look that was withdrawn and never
+    answered was not seen.
     """
+    answer = aliased(ReadingRow)
+    was_answered = exists().where(
+        answer.kind == ReadingKind.SECOND_LOOK,
+        answer.image_id == WorklistEntryRow.image_id,
+        answer.reader_id == WorklistEntryRow.reader_id,
+        answer.round == WorklistEntryRow.round,
+    )
     query = select(
         WorklistEntryRow.image_id,
         WorklistEntryRow.reader_id,
-        WorklistEntryRow.created_at,
+        WorklistEntryRow.round,
         WorklistEntryRow.reading_id,
-    ).where(_IS_SECOND_LOOK)
+        WorklistEntryRow.shown_from,
+    ).where(
+        _IS_SECOND_LOOK,
+        WorklistEntryRow.shown_from.is_not(None),
+        (WorklistEntryRow.state != EntryState.WITHDRAWN) | was_answered,
+    )
     if image_ids is not None:
         query = query.where(is_among(WorklistEntryRow.image_id, image_ids))
-    return {
-        (row.image_id, row.reader_id): row.reading_id
+    seen = {
+        (row.image_id, row.reader_id): row
         for row in session.execute(query)
         if (moment := read_at.get((row.image_id, row.reader_id))) is not None
-        and moment > row.created_at
+        and moment > row.shown_from
     }
+    revisions = _revisions(session, seen) if seen else {}
+    return {
+        key: _newest_blind(revisions[*key, row.round - 1], row.reading_id, row.shown_from)
+        for key, row in seen.items()
+    }
+
+
+def _revisions(
+    session: Session, keys: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str, int], list[_Revision]]:
+    columns = ReadingRow.image_id, ReadingRow.reader_id, ReadingRow.round
+    query = (
+        select(*columns, ReadingRow.id, ReadingRow.state, ReadingRow.read_at)
+        .where(is_among(ReadingRow.image_id, {image_id for image_id, _ in keys}))
+        .order_by(*columns, ReadingRow.revision)
+    )
+    found: dict[tuple[str, str, int], list[_Revision]] = {}
+    for row in session.execute(query):
+        revision = _Revision(row.id, row.state, row.read_at)
+        found.setdefault((row.image_id, row.reader_id, row.round), []).append(revision)
+    return found
+
+
+def _newest_blind(
+    revisions: Iterable[_Revision], looked_at: int, shown_from: datetime
+) -> int | None:
+    newest = None
+    for one in revisions:
+        is_blind = one.id <= looked_at or one.read_at <= shown_from
+        if one.state == "withdrawn":
+            newest = None
+        elif one.state == "valid" and is_blind:
+            newest = one.id
+    return newest

@@ -5,6 +5,36 @@ from backend.domain.worklists import EntryKind, EntryState, Skip, SkipReason, Wo
 from backend.store.tables import WorklistEntryRow
 
 
+def entry_columns(entry: WorklistEntry) -> dict[str, object]:
+    """Return the columns of a worklist entry that are chosen with it.
+
+    Parameters
+    ----------
+    entry : WorklistEntry
+        The entry.
+
+    Returns
+    -------
+    dict
+        For an insert or update; nothing of its task.
+    """
+    return {
+        "image_id": entry.image_id,
+        "reader_id": entry.reader_id,
+        "round": entry.round,
+        "rank": entry.rank,
+        "score": entry.score,
+        "channel": entry.channel,
+        "reason": entry.reason,
+        "arm": entry.arm,
+        "arm_drawn": entry.arm_drawn,
+        "model_version": entry.model_version,
+        "kind": entry.kind,
+        "state": entry.state,
+        "reading_id": entry.reading_id,
+    }
+
+
 def worklist_entry(row: WorklistEntryRow) -> WorklistEntry:
     """Return a worklist entry from its row.
 

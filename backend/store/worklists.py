@@ -1,15 +1,40 @@
 """Save and find worklist entries."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import and_, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
+from backend.domain.acquisition.batch import Choice
 from backend.domain.worklists import EntryState, Skip, WorklistEntry
 from backend.store.entry_tasks import EntryTasks
-from backend.store.tables import WorklistEntryRow
-from backend.store.worklist_rows import worklist_entry
+from backend.store.tables import ReadingRow, WorklistEntryRow
+from backend.store.worklist_rows import entry_columns, worklist_entry
+
+_ENDED = (
+    "task_id",
+    "task_updated_at",
+    "link_expires_at",
+    "lost_at",
+    "ended_at",
+    "stopped_at",
+    "skip_reason",
+    "skip_note",
+)
+
+
+_IS_QUARANTINED = (
+    select(ReadingRow.id)
+    .where(
+        ReadingRow.image_id == WorklistEntryRow.image_id,
+        ReadingRow.reader_id == WorklistEntryRow.reader_id,
+        ReadingRow.round == WorklistEntryRow.round,
+        ReadingRow.is_current,
+        ReadingRow.state == "quarantined",
+    )
+    .exists()
+)
 
 
 class Worklists(EntryTasks):
@@ -37,25 +62,25 @@ class Worklists(EntryTasks):
         if entries:
             self._session.execute(
                 insert(WorklistEntryRow),
-                [
-                    {
-                        "image_id": entry.image_id,
-                        "reader_id": entry.reader_id,
-                        "round": entry.round,
-                        "rank": entry.rank,
-                        "score": entry.score,
-                        "channel": entry.channel,
-                        "reason": entry.reason,
-                        "arm": entry.arm,
-                        "arm_drawn": entry.arm_drawn,
-                        "model_version": entry.model_version,
-                        "kind": entry.kind,
-                        "state": entry.state,
-                        "reading_id": entry.reading_id,
-                        "created_at": now,
-                    }
-                    for entry in entries
-                ],
+                [{**entry_columns(entry), "created_at": now} for entry in entries],
+            )
+
+    def open_again(self, entries: Sequence[WorklistEntry], *, now: datetime) -> None:
+        """Ask for withdrawn entries again, as if they were new.
+
+        Parameters
+        ----------
+        entries : sequence of WorklistEntry
+            With the keys of the withdrawn ones; a task that is still there is found by the push.
+        now : datetime
+            The time; aware.
+        """
+        fresh = dict.fromkeys(_ENDED)
+        for entry in entries:
+            self._session.execute(
+                update(WorklistEntryRow)
+                .where(WorklistEntryRow.id == entry.key)
+                .values(**entry_columns(entry), **fresh, created_at=now)
             )
 
     def all(
@@ -108,6 +133,42 @@ class Worklists(EntryTasks):
         row = self._session.get(WorklistEntryRow, entry_id, populate_existing=True)
         return None if row is None else worklist_entry(row)
 
+    def with_link_expiring(self, reader_id: str, before: datetime) -> list[WorklistEntry]:
+        """Return the entries that may still be opened and whose task needs a fresh image link.
+
+        These are the open ones, and those to which the reader's page leads back: the skipped
+        ones and those whose reading is in quarantine.
+
+        Parameters
+        ----------
+        reader_id : str
+            Of whom.
+        before : datetime
+            Links that expire earlier than this, or nobody knows when; aware.
+
+        Returns
+        -------
+        list of WorklistEntry
+            By rank.
+        """
+        query = (
+            select(WorklistEntryRow)
+            .where(
+                WorklistEntryRow.reader_id == reader_id,
+                or_(
+                    WorklistEntryRow.state.in_([EntryState.OPEN, EntryState.SKIPPED]),
+                    and_(WorklistEntryRow.state == EntryState.READ, _IS_QUARANTINED),
+                ),
+                WorklistEntryRow.task_id.is_not(None),
+                or_(
+                    WorklistEntryRow.link_expires_at.is_(None),
+                    WorklistEntryRow.link_expires_at < before,
+                ),
+            )
+            .order_by(WorklistEntryRow.rank)
+        )
+        return [worklist_entry(row) for row in self._session.scalars(query)]
+
     def withdrawn_before(self, reader_id: str, before: datetime) -> list[WorklistEntry]:
         """Return the entries that were withdrawn and still have a task.
 
@@ -148,6 +209,21 @@ class Worklists(EntryTasks):
                 update(WorklistEntryRow).where(WorklistEntryRow.id == entry_id).values(rank=rank)
             )
 
+    def explain(self, choices: Mapping[int, Choice]) -> None:
+        """Say anew what entries are worth, and why they are asked for.
+
+        Parameters
+        ----------
+        choices : mapping of int to Choice
+            By entry key; the ranks in them are ignored.
+        """
+        for entry_id, choice in choices.items():
+            self._session.execute(
+                update(WorklistEntryRow)
+                .where(WorklistEntryRow.id == entry_id)
+                .values(score=choice.score, channel=choice.channel, reason=choice.reason)
+            )
+
     def last_rank(self) -> int:
         """Return the highest rank that was ever given.
 
@@ -157,70 +233,6 @@ class Worklists(EntryTasks):
             0 when the queue was never filled.
         """
         return self._session.scalar(select(func.max(WorklistEntryRow.rank))) or 0
-
-    def record_tasks(self, tasks: Iterable[tuple[int, int]], *, link_expires_at: datetime) -> None:
-        """Remember which task shows which entry.
-
-        Parameters
-        ----------
-        tasks : iterable of (int, int)
-            Entry key and Label Studio task id.
-        link_expires_at : datetime
-            How long the image link in the tasks is good; aware.
-        """
-        for entry_id, task_id in tasks:
-            self.take_over(task_id, entry_id)
-            self._session.execute(
-                update(WorklistEntryRow)
-                .where(WorklistEntryRow.id == entry_id)
-                .values(task_id=task_id, link_expires_at=link_expires_at)
-            )
-
-    def follow_task(self, entry_id: int, task_id: int | None, *, updated_at: datetime) -> None:
-        """Remember up to which state an entry's task is known.
-
-        Parameters
-        ----------
-        entry_id : int
-            The entry.
-        task_id : int or None
-            The task that counts from now on; None when the entry's task is not recorded yet.
-        updated_at : datetime
-            How new its state is, by Label Studio's clock; aware.
-        """
-        if task_id is not None:
-            self.take_over(task_id, entry_id)
-        self._session.execute(
-            update(WorklistEntryRow)
-            .where(WorklistEntryRow.id == entry_id)
-            .values(task_id=task_id, task_updated_at=updated_at)
-        )
-
-    def forget_task(self, entry_id: int) -> None:
-        """Forget the task of an entry, because it no longer exists in Label Studio.
-
-        Parameters
-        ----------
-        entry_id : int
-            The entry; it is pushed again as long as it is open.
-        """
-        self._session.execute(
-            update(WorklistEntryRow).where(WorklistEntryRow.id == entry_id).values(task_id=None)
-        )
-
-    def forget_tasks_of(self, reader_id: str) -> None:
-        """Forget every task of a reader, because the project is another one now.
-
-        Parameters
-        ----------
-        reader_id : str
-            Whose; open entries are pushed again.
-        """
-        self._session.execute(
-            update(WorklistEntryRow)
-            .where(WorklistEntryRow.reader_id == reader_id)
-            .values(task_id=None, task_updated_at=None, link_expires_at=None, lost_at=None)
-        )
 
     def set_state(self, entry_id: int, state: EntryState, *, now: datetime) -> None:
         """Change how far an entry has come.

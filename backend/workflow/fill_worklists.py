@@ -1,7 +1,7 @@
 """Choose what to read next, and who reads it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import ceil
 
@@ -11,18 +11,13 @@ from numpy.typing import NDArray
 from backend.domain.acquisition.arms import draw_arm
 from backend.domain.acquisition.assignment import Assignment, assign_readers
 from backend.domain.acquisition.batch import Candidate, Choice, choose_batch
-from backend.domain.acquisition.confidence import image_uncertainty
-from backend.domain.acquisition.rarity import finding_weights
-from backend.domain.findings import Finding
 from backend.domain.images import Image
 from backend.domain.predictions import Prediction
 from backend.domain.readings import Arm
-from backend.domain.worklists import EntryState, WorklistEntry
+from backend.domain.worklists import EntryKind, EntryState, WorklistEntry
 from backend.store.unit_of_work import UnitOfWork
+from backend.workflow.candidates import positive_images, score_candidates
 from backend.workflow.slip_in_gold import draw_gold_cases, slip_in
-
-_COUNTS_AS_POSITIVE = 0.5
-"""A cluster counts as a positive image of its finding from this `p_true` on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +64,7 @@ class _Pool:
     wanted: Mapping[str, int]
     open_slots: Mapping[str, int]
     last_rank: int
+    withdrawn: Mapping[tuple[str, str], WorklistEntry]
     gold: Mapping[str, tuple[str, ...]]
 
 
@@ -76,6 +72,9 @@ def fill_worklists(
     store: UnitOfWork, rules: QueueRules, *, now: datetime, size: int | None = None
 ) -> list[WorklistEntry]:
     """Top up every reader's worklist with the images most worth reading.
+
+    Nobody is asked twice for an image, but an entry that was withdrawn unread is opened again
+    when its reader is chosen once more, with the arm that was drawn for it.
 
     Parameters
     ----------
@@ -91,7 +90,7 @@ def fill_worklists(
     Returns
     -------
     list of WorklistEntry
-        The new entries, by rank.
+        The entries that were added or opened again, by rank.
     """
     pool = _gather(store, rules)
 
@@ -118,7 +117,13 @@ def fill_worklists(
         rng=rng,
     )
 
-    store.worklists.add(entries, now=now)
+    entries = [
+        _as_drawn_before(entry, pool.withdrawn.get((entry.image_id, entry.reader_id)))
+        for entry in entries
+    ]
+
+    store.worklists.add([entry for entry in entries if entry.id is None], now=now)
+    store.worklists.open_again([entry for entry in entries if entry.id is not None], now=now)
     return entries
 
 
@@ -141,7 +146,11 @@ def _room(pool: _Pool, candidates: Sequence[Candidate]) -> int:
 def _gather(store: UnitOfWork, rules: QueueRules) -> _Pool:
     already = store.images.readers_by_image()
     read = {image_id: len(readers) for image_id, readers in already.items()}
+    withdrawn = {}
     for entry in store.worklists.all():
+        if entry.state is EntryState.WITHDRAWN and entry.kind is not EntryKind.SECOND_LOOK:
+            withdrawn[entry.image_id, entry.reader_id] = entry
+            continue
         readers = already.setdefault(entry.image_id, set())
         if entry.state is EntryState.OPEN and entry.reader_id not in readers:
             read[entry.image_id] = read.get(entry.image_id, 0) + 1
@@ -173,50 +182,24 @@ def _gather(store: UnitOfWork, rules: QueueRules) -> _Pool:
     return _Pool(
         images=images,
         predictions=predictions,
-        positive_images=_positive_images(store),
+        positive_images=positive_images(store),
         already=already,
         wanted={image_id: rules.readers_per_image - read.get(image_id, 0) for image_id in images},
         open_slots=open_slots,
         last_rank=last_rank,
+        withdrawn=withdrawn,
         gold=gold,
     )
 
 
-def _positive_images(store: UnitOfWork) -> NDArray[np.int64]:
-    positive = np.zeros(len(Finding), dtype=np.int64)
-    for _, consensus in store.consensus.current().values():
-        for finding in {
-            cluster.finding
-            for cluster in consensus.clusters
-            if cluster.p_true >= _COUNTS_AS_POSITIVE
-        }:
-            positive[finding] += 1
-    return positive
-
-
 def _candidates(pool: _Pool) -> list[Candidate]:
-    weights = finding_weights(pool.positive_images)
     free = {reader_id for reader_id, slots in pool.open_slots.items() if slots > 0}
-    return [
-        _candidate(image, pool.predictions.get(image.id), weights)
+    wanted = [
+        image
         for image in pool.images.values()
         if pool.wanted[image.id] > 0 and free - pool.already.get(image.id, set())
     ]
-
-
-def _candidate(
-    image: Image, prediction: Prediction | None, weights: NDArray[np.float64]
-) -> Candidate:
-    if prediction is None:
-        return Candidate(image.id, image.patient_key, uncertainty=None)
-    top = max(prediction.boxes, key=lambda box: box.score, default=None)
-    return Candidate(
-        image.id,
-        image.patient_key,
-        uncertainty=image_uncertainty(prediction.boxes, weights),
-        top_finding=top.finding if top else None,
-        top_score=top.score if top else None,
-    )
+    return score_candidates(wanted, pool.predictions, pool.positive_images)
 
 
 def _entries(
@@ -254,4 +237,20 @@ def _entry(choice: Choice, reader_id: str, pool: _Pool, rules: QueueRules) -> Wo
         model_version=prediction.model_version
         if prediction is not None and arm is Arm.ASSISTED
         else None,
+    )
+
+
+def _as_drawn_before(entry: WorklistEntry, before: WorklistEntry | None) -> WorklistEntry:
+    """Return an entry with key and arm of the one that was withdrawn, if there is one."""
+    if before is None:
+        return entry
+    if not before.arm_drawn:
+        return replace(entry, id=before.id)
+    version = entry.model_version or before.model_version
+    return replace(
+        entry,
+        id=before.id,
+        arm=before.arm,
+        arm_drawn=True,
+        model_version=version if before.arm is Arm.ASSISTED else None,
     )

@@ -5,7 +5,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from threading import Event, Thread
 from uuid import uuid4
@@ -17,6 +17,7 @@ from backend.store.unit_of_work import Store
 _DURATION = timedelta(minutes=10)
 _RENEW_SECONDS = 60.0
 _ASK_AGAIN_SECONDS = 0.5
+_WAIT_FOR_SYNC_SECONDS = 120.0
 _log = logging.getLogger(__name__)
 
 
@@ -70,6 +71,28 @@ def hold_lease(
         heartbeat.join()
         with store.transaction() as unit:
             unit.records.end_lease(job, holder)
+
+
+def hold_sync_lease(
+    store: Store, reader_id: str, *, clock: Callable[[], datetime]
+) -> AbstractContextManager[None]:
+    """Hold the lease of a reader's sync: nothing else talks to the project meanwhile.
+
+    Parameters
+    ----------
+    store : Store
+        The database.
+    reader_id : str
+        Whose project.
+    clock : callable
+        Gives the time; aware.
+
+    Returns
+    -------
+    context manager
+        It waits for another sync of the same reader, for example of the backend.
+    """
+    return hold_lease(store, f"sync {reader_id}", clock=clock, wait_seconds=_WAIT_FOR_SYNC_SECONDS)
 
 
 def _keep_renewing(renew: Callable[[], None], done: Event) -> None:

@@ -13,6 +13,7 @@ from backend.workflow.job_lease import hold_lease
 from backend.workflow.label_studio_desk import LabelStudioDesk
 from backend.workflow.offer_second_looks import offer_second_looks
 from backend.workflow.reconcile_again import reconcile_again
+from backend.workflow.reorder_worklists import reorder_worklists
 from backend.workflow.route_conflicts import RoutingRules, route_conflicts
 from backend.workflow.synchronise import synchronise
 
@@ -63,6 +64,10 @@ class NightReport:
         Images that readers dispute and that are new to the adjudicators.
     queued : int
         New worklist entries.
+    reordered : int
+        Open entries that got another place on their worklist.
+    withdrawn : int
+        Open entries whose images get enough readings without them.
     second_looks : int
         Readings that come back to their readers.
     pushed : int
@@ -78,6 +83,8 @@ class NightReport:
     scored: dict[str, object]
     sent_to_adjudicators: int
     queued: int
+    reordered: int
+    withdrawn: int
     second_looks: int
     pushed: int
     problems: tuple[str, ...]
@@ -148,6 +155,10 @@ def nightly(
             asked_again = offer_second_looks(unit, rules.queue, now=clock())
             entries = fill_worklists(unit, rules.queue, now=clock())
 
+        say("bringing the worklists into the order of the queue")
+        reordered = reorder_worklists(store, desk, rules.queue, clock=clock)
+        problems += reordered.problems
+
         say("pushing the worklists")
         pushed = synchronise(store, desk, clock=clock)
 
@@ -159,6 +170,8 @@ def nightly(
         scored=scored,
         sent_to_adjudicators=len(routed.sent),
         queued=len(entries),
+        reordered=reordered.reordered,
+        withdrawn=reordered.withdrawn,
         second_looks=len(asked_again),
         pushed=pulled.tasks_pushed + pushed.tasks_pushed,
         problems=tuple(

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import dropwhile
 
 from backend.domain.predictions import Prediction
 from backend.domain.readings import Arm, Reading
@@ -84,10 +85,19 @@ def _withdraw(
     for entry in entries:
         if entry.kind is not EntryKind.SECOND_LOOK or entry.state is not EntryState.OPEN:
             continue
-        first = store.readings.current(entry.image_id, entry.reader_id, entry.round - 1)
-        is_valid = first is not None and first.receipt.state == "valid"
-        if rules.second_look_share == 0 or not is_valid:
+        if rules.second_look_share == 0 or _was_taken_back(store, entry):
             store.worklists.set_state(entry.key, EntryState.WITHDRAWN, now=now)
+
+
+def _was_taken_back(store: UnitOfWork, entry: WorklistEntry) -> bool:
+    """Return whether the reading asked about no longer stands, or is another one made anew."""
+    revisions = store.readings.revisions(entry.image_id, entry.reader_id)
+    chain = [one for one in revisions if one.reading.round == entry.round - 1]
+    states = [
+        one.receipt.state
+        for one in dropwhile(lambda one: one.reading.id != entry.reading_id, chain)
+    ]
+    return "withdrawn" in states or states[-1] != "valid"
 
 
 def _room(

@@ -126,14 +126,36 @@ def _make_tasks(
     )
     new = {entry.key: task_id for entry, task_id in zip(fresh, made, strict=True)}
     for entry in missing:
-        if entry.key in adopted:  # its link was signed by the push that broke off
+        if (
+            entry.key in adopted
+        ):  # a push broke off, or the entry was withdrawn and is wanted again
             client.update_task_data(adopted[entry.key], _data(entry, desk, expires_at))
+    open_tasks.serve_again(client.connection, list(adopted.values()))
+    shown_from = _shown_from(client, project, missing, new | adopted)
     if missing:
         with store.transaction() as unit:
             unit.worklists.record_tasks(
                 [*new.items(), *adopted.items()], link_expires_at=expires_at
             )
+            for entry_id, moment in shown_from.items():
+                unit.worklists.set_shown_from(entry_id, moment)
     return new, adopted
+
+
+def _shown_from(
+    client: LabelStudioClient,
+    project: ReaderProject,
+    missing: Sequence[WorklistEntry],
+    task_of: Mapping[int, int],
+) -> dict[int, datetime]:
+    """Return since when second looks can be seen, by Label Studio's clock."""
+    found = {}
+    for entry in missing:
+        if entry.kind is EntryKind.SECOND_LOOK:
+            state = client.task_state(project.project_id, task_of[entry.key])
+            if state is not None:
+                found[entry.key] = state.created_at or state.updated_at
+    return found
 
 
 def _shown(unit: UnitOfWork, entry: WorklistEntry, image: Image) -> list[Region]:

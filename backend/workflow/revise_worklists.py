@@ -1,7 +1,8 @@
 """Re-order a worklist, or take entries off it, without touching what is being read."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 
 from backend.domain.acquisition import revision
 from backend.domain.acquisition.revision import Revision
@@ -12,7 +13,6 @@ from backend.store.readers import ReaderProject
 from backend.store.records import AuditEvent
 from backend.store.unit_of_work import Store, UnitOfWork
 from backend.workflow.label_studio_desk import LabelStudioDesk
-from backend.workflow.push_worklists import push_worklist
 
 
 def revise_worklist(
@@ -21,10 +21,10 @@ def revise_worklist(
     project: ReaderProject,
     *,
     order: Sequence[int] = (),
-    unwanted: Collection[int] = (),
+    unwanted: Mapping[int, str] = MappingProxyType({}),
     now: datetime,
 ) -> Revision:
-    """Give one reader's open entries another order, withdraw some, and push the rest.
+    """Give one reader's open entries another order and withdraw some; the next push shows it.
 
     Being read is what Label Studio keeps an unfinished draft of, and the entry at the head of the
     list, which is what the reader has open if anything: Label Studio's API tells nobody which
@@ -44,8 +44,8 @@ def revise_worklist(
         The reader's; the caller holds the lease of its sync.
     order : sequence of int
         Keys of open entries as they should be read; those not named follow.
-    unwanted : collection of int
-        Keys of entries to withdraw.
+    unwanted : mapping of int to str
+        Keys of entries to withdraw, with the reason for the audit trail.
     now : datetime
         The time; aware.
 
@@ -63,12 +63,11 @@ def revise_worklist(
     change = revision.revise(entries, order, unwanted, {*drafted, *head})
 
     with store.transaction() as unit:
-        gone = _record(unit, project, change, now)
+        gone = _record(unit, project, change, unwanted, now)
     with desk.open_client(project.reader_id) as client:
         open_tasks.stop_serving(
             client.connection, [entry.task_id for entry in gone if entry.task_id is not None]
         )
-    push_worklist(store, desk, project, now=now)
     return change
 
 
@@ -104,7 +103,11 @@ def _drafted(client: LabelStudioClient, entries: Sequence[WorklistEntry]) -> set
 
 
 def _record(
-    unit: UnitOfWork, project: ReaderProject, change: Revision, now: datetime
+    unit: UnitOfWork,
+    project: ReaderProject,
+    change: Revision,
+    reasons: Mapping[int, str],
+    now: datetime,
 ) -> list[WorklistEntry]:
     # Only what is still open: a reading may have arrived since.
     still_open = {
@@ -121,7 +124,7 @@ def _record(
                 "system",
                 "take off the worklist",
                 f"image:{entry.image_id}",
-                {"reader": project.reader_id},
+                {"reader": project.reader_id, "reason": reasons[entry.key]},
             )
         )
     return gone

@@ -6,7 +6,7 @@ from datetime import datetime
 from backend.label_studio.connection import LabelStudioMissingError
 from backend.store.readers import ReaderProject
 from backend.store.unit_of_work import Store, StoreUnavailableError
-from backend.workflow.job_lease import hold_lease
+from backend.workflow.job_lease import hold_sync_lease
 from backend.workflow.label_studio_desk import LabelStudioDesk
 from backend.workflow.pull_readings import pull_readings
 from backend.workflow.push_worklists import push_worklist
@@ -14,9 +14,6 @@ from backend.workflow.sync_report import CLOSED, SyncReport, told
 from backend.workflow.synchronise_adjudication import synchronise_adjudication
 
 __all__ = ["SyncReport", "synchronise"]
-
-_WAIT_SECONDS = 120.0
-"""How long a sync waits for another one of the same reader, for example of the backend."""
 
 
 def synchronise(
@@ -79,9 +76,8 @@ def _synchronise_reader(
     clock: Callable[[], datetime],
     is_active: bool,
 ) -> None:
-    job = f"sync {project.reader_id}"
     try:
-        with hold_lease(store, job, clock=clock, wait_seconds=_WAIT_SECONDS):
+        with hold_sync_lease(store, project.reader_id, clock=clock):
             with desk.open_client(project.reader_id) as client:
                 pull_readings(store, client, project, report, clock=clock)
             if is_active:

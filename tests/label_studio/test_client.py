@@ -130,6 +130,8 @@ class TestSetPredictions:
         state = client.task_state(project_id, task.task_id)
         assert state is not None
         assert state.annotations[0].id == made
+        assert state.created_at is not None
+        assert state.created_at < state.annotations[0].created_at
         shown = {item.id: item.version for item in state.predictions}
         assert shown[state.annotations[0].parent_prediction or 0] == "w1"
 

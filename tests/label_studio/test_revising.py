@@ -24,7 +24,7 @@ from backend.workflow.revise_worklists import revise_worklist
 from backend.workflow.synchronise import synchronise
 from tests.label_studio.conftest import Organisation
 from tests.label_studio_server import LabelStudioServer
-from tests.store.samples import image, model, predicted, register, serve
+from tests.store.samples import image, keep, model, predicted, reading, register, serve
 
 pytestmark = [
     pytest.mark.label_studio,
@@ -34,6 +34,7 @@ pytestmark = [
 
 NAMES = [f"n{number}" for number in range(6)]
 RULES = QueueRules(1, 5, 0.0, 0.0, 1)
+WHY = "Others have read it."
 
 
 def clock() -> datetime:
@@ -67,7 +68,7 @@ def store(tmp_path: Path, desk: LabelStudioDesk, project: ReaderProject) -> Iter
     url = f"sqlite:///{tmp_path / 'overread.sqlite3'}"
     schema.upgrade(url)
     kept = Store(url)
-    register(kept, *(image(name) for name in NAMES), readers=("R8",))
+    register(kept, *(image(name) for name in NAMES), readers=("R8", "R2"))
     with kept.transaction() as unit:
         unit.readers.add_project(project)
     serve(
@@ -114,9 +115,10 @@ class TestReviseWorklist:
             desk,
             project,
             order=[by_image[name] for name in ("n4", "n2", "n1", "n0")],
-            unwanted=[by_image["n3"], by_image["n0"]],
+            unwanted={by_image["n3"]: WHY, by_image["n0"]: WHY},
             now=clock(),
         )
+        keep(store, reading("n3", "R2"))  # so nobody is asked for it again
         with store.transaction() as unit:
             fill_worklists(unit, RULES, now=clock())
         push_worklist(store, desk, project, now=clock())
@@ -130,7 +132,8 @@ class TestReviseWorklist:
             name: EntryState.WITHDRAWN if name == "n3" else EntryState.READ for name in NAMES
         }
         with store.snapshot() as unit:
-            readings = {one.image_id: one for one in unit.readings.counting(NAMES)}
+            counting = unit.readings.counting(NAMES)
+        readings = {one.image_id: one for one in counting if one.reader_id == "R8"}
         assert sorted(readings) == ["n0", "n1", "n2", "n4", "n5"]
 
     def test_leaves_alone_what_has_a_draft(
@@ -144,7 +147,11 @@ class TestReviseWorklist:
         )
 
         change = revise_worklist(
-            store, desk, project, unwanted=[by_image["n3"], by_image["n2"]], now=clock()
+            store,
+            desk,
+            project,
+            unwanted={by_image["n3"]: WHY, by_image["n2"]: WHY},
+            now=clock(),
         )
 
         assert change.left_alone == (by_image["n3"],)
@@ -159,7 +166,7 @@ class TestReviseWorklist:
             elsewhere = client.task_state(project.project_id, entry.task_id or 0)
         assert elsewhere is not None
 
-        revise_worklist(store, desk, project, unwanted=[entry.key], now=clock())
+        revise_worklist(store, desk, project, unwanted={entry.key: WHY}, now=clock())
         reader.submit(elsewhere, [no_finding_item()], lead_time_seconds=1)
         later = clock() + timedelta(hours=9)
         push_worklist(store, desk, project, now=later)  # before the sync has seen it
@@ -169,11 +176,34 @@ class TestReviseWorklist:
         with store.snapshot() as unit:
             assert len(list(unit.readings.counting([entry.image_id]))) == 1
 
+    @pytest.mark.parametrize("hours", [1, 9])
+    def test_serves_what_is_wanted_again(
+        self,
+        store: Store,
+        desk: LabelStudioDesk,
+        project: ReaderProject,
+        reader: ReaderSession,
+        hours: int,
+    ) -> None:
+        revise_worklist(store, desk, project, unwanted={keys(store)["n3"]: WHY}, now=clock())
+        later = clock() + timedelta(hours=hours)
+        push_worklist(store, desk, project, now=later)  # deletes the task after eight hours
+        with store.transaction() as unit:
+            [again] = fill_worklists(unit, RULES, now=later)
+
+        pushed = push_worklist(store, desk, project, now=later)
+
+        assert again.image_id == "n3"
+        assert (pushed.tasks, pushed.adopted) == ((0, 1) if hours < 8 else (1, 0))
+        assert serve_all(reader, project) == ["n0", "n1", "n2", "n4", "n3"]
+        synchronise(store, desk, clock=clock)
+        assert set(states(store).values()) == {EntryState.READ}
+
     def test_deletes_a_withdrawn_task_that_nobody_began_after_hours(
         self, store: Store, desk: LabelStudioDesk, project: ReaderProject
     ) -> None:
         entry = keys(store)["n4"]
-        revise_worklist(store, desk, project, unwanted=[entry], now=clock())
+        revise_worklist(store, desk, project, unwanted={entry: WHY}, now=clock())
         with desk.open_client("R8") as client:
             before = {row.task_id for row in client.all_tasks(project.project_id)}
 
@@ -188,7 +218,7 @@ class TestReviseWorklist:
         self, store: Store, desk: LabelStudioDesk, project: ReaderProject, reader: ReaderSession
     ) -> None:
         with store.transaction() as unit:
-            unit.worklists.set_state(keys(store)["n1"], EntryState.WITHDRAWN, now=clock())
+            unit.worklists.set_state(keys(store)["n1"], EntryState.SKIPPED, now=clock())
             unit.models.add(model("m2"))
             unit.models.crown("m2", now=clock())
             unit.predictions.add(
@@ -200,6 +230,7 @@ class TestReviseWorklist:
         by_image = keys(store)
 
         revise_worklist(store, desk, project, order=[by_image["n0"], by_image["n5"]], now=clock())
+        push_worklist(store, desk, project, now=clock())
 
         assert (entry.arm, entry.arm_drawn, entry.model_version) == (Arm.UNASSISTED, True, None)
         first = reader.next_task(project.project_id)

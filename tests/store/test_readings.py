@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from backend.domain.boxes import Box
 from backend.domain.findings import Finding
 from backend.domain.predictions import Prediction
-from backend.domain.readings import Arm, Certainty, Origin, ReadBox, Reading
+from backend.domain.readings import Arm, Certainty, Origin, ReadBox, Reading, ReadingKind
 from backend.store.readings import KeptReading, Receipt
 from backend.store.unit_of_work import Store
 from tests.store.samples import (
@@ -167,3 +167,15 @@ class TestReadings:
 
         assert found == moment
         assert found.utcoffset() == timedelta(0)
+
+    def test_know_the_lead_times_of_first_readings_alone(self, store: Store) -> None:
+        register(store, image("a"), image("b"))
+        first = [
+            replace(read("a", "R1"), lead_time_seconds=60.0),
+            replace(read("b", "R1"), lead_time_seconds=50.0, read_at=LATER),
+        ]
+        again = replace(first[0], kind=ReadingKind.SECOND_LOOK, round=2, lead_time_seconds=5.0)
+        keep(store, *first, again)
+
+        with store.snapshot() as unit:
+            assert unit.readings.lead_times("R1") == [60.0, 50.0]

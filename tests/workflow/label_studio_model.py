@@ -31,6 +31,7 @@ class ModelTask:
     data: dict[str, Any]
     updated_at: datetime
     annotations: dict[int, AnnotationState] = field(default_factory=dict)
+    created_at: datetime = NOW
 
 
 @dataclass
@@ -173,7 +174,8 @@ class LabelStudioModel:
         made = []
         for item in data:
             self.last_task += 1
-            self.tasks[self.last_task] = ModelTask(dict(item), self._tick())
+            at = self._tick()
+            self.tasks[self.last_task] = ModelTask(dict(item), at, created_at=at)
             made.append(self.last_task)
         if made and self.loses_next_import:
             self.loses_next_import = False
@@ -218,4 +220,9 @@ class LabelStudioModel:
 
 
 def _json(task_id: int, task: ModelTask) -> dict[str, Any]:
-    return {"id": task_id, "data": task.data, "updated_at": task.updated_at.isoformat()}
+    return {
+        "id": task_id,
+        "data": task.data,
+        "created_at": task.created_at.isoformat(),
+        "updated_at": task.updated_at.isoformat(),
+    }

@@ -69,6 +69,15 @@ class TestDeactivateReaders:
             ("R2", "n3"),
         }
 
+    def test_gives_the_images_back_to_whoever_returns(self, crew: Store) -> None:
+        deactivate_readers(crew, Register(), ["R1"], now=NOW)
+        with crew.transaction() as unit:
+            unit.readers.set_active("R1", active=True)
+
+            entries = fill_worklists(unit, RULES, now=NOW)
+
+        assert {one.image_id for one in entries} == {"n1", "n2", "n3"}
+
     def test_may_be_repeated(self, crew: Store) -> None:
         deactivate_readers(crew, Register(), ["R1"], now=NOW)
 

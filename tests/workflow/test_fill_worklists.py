@@ -9,7 +9,7 @@ from backend.domain.readings import Arm
 from backend.domain.worklists import EntryState, WorklistEntry
 from backend.store.unit_of_work import Store
 from backend.workflow.fill_worklists import QueueRules, fill_worklists
-from tests.store.samples import NOW, enrol, image, keep, predicted, reading, register, serve
+from tests.store.samples import NOW, enrol, image, keep, model, predicted, reading, register, serve
 
 READERS = ("R1", "R2", "R3")
 RULES = QueueRules(
@@ -76,7 +76,7 @@ class TestFillWorklists:
         assert sorted(one.rank for one in entries) == [11, 11, 11, 12, 12, 12]
         assert {one.image_id for one in entries} == {"n10", "n11"}
 
-    @pytest.mark.parametrize("state", [EntryState.SKIPPED, EntryState.READ, EntryState.WITHDRAWN])
+    @pytest.mark.parametrize("state", [EntryState.SKIPPED, EntryState.READ])
     def test_asks_nobody_twice(self, pool: Store, state: EntryState) -> None:
         seen: set[tuple[str, str]] = set()
         for _ in range(6):
@@ -91,6 +91,49 @@ class TestFillWorklists:
 
         assert len(seen) == 40 * 3
         assert fill(pool) == []
+
+    def test_opens_again_what_was_withdrawn_unread(self, pool: Store) -> None:
+        before = fill(pool, rules(unassisted_share=0.4))
+        with pool.transaction() as unit:
+            for one in unit.worklists.all():
+                unit.worklists.record_tasks([(one.key, one.key)], link_expires_at=NOW)
+                unit.worklists.set_state(one.key, EntryState.WITHDRAWN, now=NOW)
+            unit.models.add(model("m2"))
+            unit.models.crown("m2", now=NOW)
+            unit.predictions.add(
+                [Prediction(f"n{number:02d}", "m2", (predicted(0.5),)) for number in range(10)],
+                now=NOW,
+            )
+
+        again = fill(pool)
+
+        with pool.snapshot() as unit:
+            kept = unit.worklists.all()
+        assert {one.key for one in again} == {one.key for one in kept}
+        assert {(one.state, one.task_id, one.rank > 10) for one in kept} == {
+            (EntryState.OPEN, None, True)
+        }
+        arms = {(one.image_id, one.reader_id): one.arm for one in before}
+        assert {(one.image_id, one.reader_id): one.arm for one in kept} == arms
+        assert {(one.arm, one.model_version) for one in kept} == {
+            (Arm.ASSISTED, "m2"),
+            (Arm.UNASSISTED, None),
+        }
+
+    def test_draws_the_arm_of_what_was_withdrawn_before_there_was_a_model(
+        self, store: Store
+    ) -> None:
+        register(store, image("a"))
+        enrol(store, "R1")
+        [cold] = fill(store)
+        with store.transaction() as unit:
+            unit.worklists.set_state(unit.worklists.all()[0].key, EntryState.WITHDRAWN, now=NOW)
+        serve(store, Prediction("a", "m1", (predicted(),)))
+
+        [again] = fill(store)
+
+        assert (cold.arm, cold.arm_drawn) == (Arm.UNASSISTED, False)
+        assert (again.arm, again.arm_drawn, again.model_version) == (Arm.ASSISTED, True, "m1")
 
     def test_draws_a_share_at_random(self, pool: Store) -> None:
         entries = fill(pool, rules(random_share=0.2))

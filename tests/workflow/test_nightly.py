@@ -5,6 +5,7 @@ from typing import cast
 
 import pytest
 
+from backend.domain.predictions import Prediction
 from backend.label_studio.client import LabelStudioClient
 from backend.store.adjudicators import AdjudicationDesk
 from backend.store.unit_of_work import Store
@@ -13,6 +14,7 @@ from backend.workflow.fill_worklists import QueueRules
 from backend.workflow.label_studio_desk import LabelStudioDesk
 from backend.workflow.nightly import NightRules, nightly
 from backend.workflow.route_conflicts import RoutingRules
+from tests.store.samples import enrol, image, model, predicted, register, serve
 from tests.workflow.label_studio_model import LabelStudioModel
 
 RULES = NightRules(
@@ -42,6 +44,28 @@ class BrokenTraining:
         return {"scored": 0}
 
 
+class OtherChampion:
+    """Training brings another champion, which is least sure of c."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def retrain(self) -> dict[str, object]:
+        with self._store.transaction() as unit:
+            unit.models.add(model("m2"))
+            unit.models.crown("m2", now=now())
+        return {"promoted": True}
+
+    def score(self) -> dict[str, object]:
+        answers = [
+            Prediction(name, "m2", (predicted(score),))
+            for name, score in (("a", 0.9), ("b", 0.8), ("c", 0.5))
+        ]
+        with self._store.transaction() as unit:
+            unit.predictions.add(answers, now=now())
+        return {"scored": 3}
+
+
 class TestNightly:
     def test_scores_and_fills_when_training_fails(self, store: Store) -> None:
         steps: list[str] = []
@@ -67,3 +91,19 @@ class TestNightly:
         assert set(report.verdicts) == {"foreign"}
         assert report.received == {}
         assert set(report.as_json()) > {"received", "verdicts"}
+
+    def test_brings_the_worklists_into_the_order_of_the_new_champion(self, store: Store) -> None:
+        register(store, *(image(name) for name in "abc"))
+        enrol(store, "R1")
+        serve(store, *(Prediction(name, "m1", (predicted(0.5),)) for name in "abc"))
+        room = LabelStudioModel("r1@example.org")
+        desk = LabelStudioDesk(
+            lambda _: cast(LabelStudioClient, room), "http://b", "secret", timedelta(days=1)
+        )
+        nightly(store, desk, RULES, BrokenTraining(), clock=now)
+
+        report = nightly(store, desk, RULES, OtherChampion(store), clock=now)
+
+        assert (report.queued, report.reordered, report.withdrawn) == (0, 2, 0)
+        with store.snapshot() as unit:
+            assert [one.image_id for one in unit.worklists.all()] == ["a", "c", "b"]

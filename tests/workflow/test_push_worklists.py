@@ -26,7 +26,18 @@ from backend.workflow.fill_worklists import QueueRules, fill_worklists
 from backend.workflow.label_studio_desk import LabelStudioDesk
 from backend.workflow.offer_second_looks import offer_second_looks
 from backend.workflow.push_worklists import PushReport, push_worklist
-from tests.store.samples import NOW, THERE, enrol, image, mark, model, predicted, register, serve
+from tests.store.samples import (
+    LATER,
+    NOW,
+    THERE,
+    enrol,
+    image,
+    mark,
+    model,
+    predicted,
+    register,
+    serve,
+)
 
 LIFE = timedelta(days=30)
 PROJECT = 101
@@ -50,6 +61,8 @@ class SmallLabelStudio:
     drafts: set[int] = field(default_factory=set)
     unreadable: set[int] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
+    served_again: list[int] = field(default_factory=list)
+    made_at: datetime = NOW
 
     def __enter__(self) -> Self:
         return self
@@ -93,7 +106,9 @@ class SmallLabelStudio:
             self.tasks.pop(task_id, None)
 
     def _json(self, task_id: int) -> dict[str, Any]:
-        return {"id": task_id, "data": self.tasks[task_id], "updated_at": NOW.isoformat()}
+        made_at = self.made_at.isoformat()
+        data = self.tasks[task_id]
+        return {"id": task_id, "data": data, "updated_at": made_at, "created_at": made_at}
 
     @property
     def connection(self) -> Self:
@@ -103,6 +118,8 @@ class SmallLabelStudio:
         """Answer what is asked of single tasks."""
         task_id = int(path.split("/")[3])
         self.asked.append(f"{method} {path}")
+        if body == {"is_labeled": False}:
+            self.served_again.append(task_id)
         return [{}] if task_id in self.drafts else []
 
     def set_predictions(
@@ -240,6 +257,21 @@ class TestPushWorklist:
         assert tasks_of(filled) == [1, 2, 6, 4, 5]
         assert room.served() == ["n0", "n1", "n2", "n3", "n4"]
 
+    def test_serves_what_was_withdrawn_and_is_wanted_again(
+        self, filled: Store, room: SmallLabelStudio
+    ) -> None:
+        push(filled, room)
+        with filled.transaction() as unit:
+            unit.worklists.set_state(unit.worklists.all()[2].key, EntryState.WITHDRAWN, now=NOW)
+        with filled.transaction() as unit:
+            [again] = fill_worklists(unit, QueueRules(1, 5, 0.0, 0.3, 1), now=NOW)
+
+        report = push(filled, room)
+
+        assert again.image_id == "n2"
+        assert (report.tasks, report.adopted, room.served_again) == (0, 1, [3])
+        assert room.served() == ["n0", "n1", "n3", "n4", "n2"]
+
     def test_stops_serving_what_was_withdrawn_once_and_never_while_it_has_a_draft(
         self, filled: Store, room: SmallLabelStudio
     ) -> None:
@@ -348,6 +380,30 @@ class TestSecondLook:
         )
         assert data["arm"] == "unassisted"
         assert {room.tasks[one.task_id]["message"] for one in others} == {""}
+
+    def test_is_seen_from_when_label_studio_first_made_its_task(
+        self, asked: Store, room: SmallLabelStudio
+    ) -> None:
+        room.fails_after_import = True
+        with pytest.raises(PowerCutError):
+            push(asked, room)
+        room.fails_after_import = False
+        push(asked, room)
+        with asked.transaction() as unit:
+            look = unit.worklists.all(image_id="n4")[-1]
+            unit.worklists.forget_task(look.key)
+        room.tasks.clear()
+        first, room.made_at = room.made_at, LATER
+
+        push(asked, room)
+
+        with asked.transaction() as unit:
+            unit.readings.revise(
+                Reading("n4", "R1", (), first + timedelta(seconds=1)),
+                Receipt(NOW, annotation_id=1, annotation_updated_at=NOW),
+            )
+            [counting] = unit.readings.counting(["n4"])
+        assert len(counting.boxes) == 1
 
     def test_stays_as_it_was_pushed(self, asked: Store, room: SmallLabelStudio) -> None:
         push(asked, room)

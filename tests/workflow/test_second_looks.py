@@ -44,7 +44,7 @@ from tests.store.samples import (
     register,
     serve,
 )
-from tests.workflow.samples import MALFORMED, NO_FINDING, ONE_BOX, annotation, at, task
+from tests.workflow.samples import MALFORMED, NO_FINDING, ONE_BOX, TWO_BOXES, annotation, at, task
 
 RULES = QueueRules(
     readers_per_image=3,
@@ -63,9 +63,13 @@ REASON = "The model sees a Pneumothorax (0.91) that you did not mark."
 
 @dataclass
 class Practice:
-    """A store in which R1 reads, and what comes back."""
+    """A store in which R1 reads, and what comes back.
+
+    All minutes are our clock's; Label Studio's is `ahead` of it.
+    """
 
     store: Store
+    ahead: float = 0
 
     def ask(
         self, image_id: str = "a", *, reader_id: str = "R1", model_version: str | None = None
@@ -85,13 +89,25 @@ class Practice:
         minutes: float = 1,
         *,
         reader_id: str = "R1",
+        late: float | None = None,
         **made: Any,  # noqa: ANN401 - what `annotation` takes
     ) -> Received:
-        state = task(
-            entry_id, minutes, annotation(result, minutes, **made), task_id=900 + entry_id
-        )
+        told = minutes + self.ahead
+        state = task(entry_id, told, annotation(result, told, **made), task_id=900 + entry_id)
         with self.store.transaction() as unit:
-            return receive_reading(unit, state, reader_id, now=at(minutes))
+            return receive_reading(unit, state, reader_id, now=at(late or minutes))
+
+    def take_back(self, entry_id: int, minutes: float) -> Received:
+        state = task(entry_id, minutes + self.ahead, task_id=900 + entry_id)
+        with self.store.transaction() as unit:
+            return receive_reading(unit, state, "R1", now=at(minutes))
+
+    def show(self, minutes: float = 31) -> None:
+        """Push the second looks; they can be seen from now on."""
+        with self.store.transaction() as unit:
+            for one in unit.worklists.all(state=EntryState.OPEN):
+                if one.kind is EntryKind.SECOND_LOOK:
+                    unit.worklists.set_shown_from(one.key, at(minutes + self.ahead))
 
     def read(self, result: tuple[Any, ...] = ONE_BOX, image_id: str = "a") -> int:
         asked = self.ask(image_id)
@@ -123,6 +139,14 @@ class Practice:
             found = unit.readings.current("a", "R1", reading_round)
         assert found is not None
         return found
+
+    def counting(self) -> list[KeptReading]:
+        """Return what counts of image a."""
+        with self.store.snapshot() as unit:
+            found, ids = unit.readings.counting(["a"]), unit.readings.counting_ids(["a"])
+            assert ids == ({"a": tuple(one.id for one in found)} if found else {})
+            revisions = {one.reading.id: one for one in unit.readings.revisions("a")}
+            return [revisions[one.id] for one in found]
 
     def second(self) -> Reading:
         return self.reading(2).reading
@@ -227,13 +251,30 @@ class TestOfferSecondLooks:
     def test_withdraws_what_waits_when_the_reading_is_taken_back(self, practice: Practice) -> None:
         asked = practice.read()
         practice.offer()
-        with practice.store.transaction() as unit:
-            gone = receive_reading(unit, task(asked, 40, task_id=900 + asked), "R1", now=at(40))
-        assert gone is Received.WITHDRAWN
+        assert practice.take_back(asked, 40) is Received.WITHDRAWN
 
         practice.offer(now=at(60))
 
         assert [one.state for one in practice.entries()] == [EntryState.WITHDRAWN]
+
+    def test_withdraws_what_waits_when_the_reading_was_made_anew(self, practice: Practice) -> None:
+        asked = practice.read()
+        practice.offer()
+        practice.take_back(asked, 40)
+        practice.receive(asked, ONE_BOX, 41, key=2)
+
+        practice.offer(now=at(60))
+
+        assert [one.state for one in practice.entries()] == [EntryState.WITHDRAWN]
+
+    @pytest.mark.parametrize("ahead", [-60, 60])
+    def test_waits_by_our_own_clock(self, practice: Practice, ahead: float) -> None:
+        practice.ahead = ahead
+        asked = practice.ask()
+        practice.receive(asked, ONE_BOX, 9)
+
+        assert practice.offer(now=at(18)) == []
+        assert len(practice.offer(now=at(20))) == 1
 
     def test_needs_a_valid_reading_from_label_studio(self, practice: Practice) -> None:
         keep(practice.store, reading("b", "R1", mark()))
@@ -467,6 +508,7 @@ class TestBlindReadings:
         self.prepare(practice)
         before = practice.trust()
         [asked] = [one for one in practice.offer() if one.reader_id == "R1"]
+        practice.show()
         with practice.store.snapshot() as unit:
             [first] = [
                 one
@@ -486,6 +528,69 @@ class TestBlindReadings:
         assert len(practice.reading().reading.boxes) == 2
         with practice.store.snapshot() as unit:
             assert len(unit.second_looks.first_of(asked).boxes) == 1
+
+    @pytest.mark.parametrize("ahead", [-60, 0, 60])
+    def test_are_told_by_label_studios_clock_alone(self, practice: Practice, ahead: float) -> None:
+        practice.ahead = ahead
+        asked = practice.read()
+        practice.offer()
+        practice.show(31)
+
+        practice.receive(asked, NO_FINDING, 30.5, late=33)
+        [in_time] = practice.counting()
+        practice.receive(asked, TWO_BOXES, 31.5)
+
+        assert in_time.reading.is_no_finding
+        [still] = practice.counting()
+        assert still.reading.id == in_time.reading.id
+        assert len(practice.reading().reading.boxes) == 2
+
+    def test_may_be_changed_while_the_second_look_is_not_pushed(self, practice: Practice) -> None:
+        asked = practice.read()
+        practice.offer()
+
+        practice.receive(asked, NO_FINDING, 40)
+
+        assert [one.reading.is_no_finding for one in practice.counting()] == [True]
+
+    def test_made_anew_count_when_the_second_look_was_not_seen(self, practice: Practice) -> None:
+        asked = practice.read()
+        practice.offer()
+        practice.show()
+        practice.take_back(asked, 40)
+        practice.offer(now=at(60))
+
+        practice.receive(asked, NO_FINDING, 70, key=2)
+
+        [counting] = practice.counting()
+        assert counting == practice.reading()
+        assert (counting.reading.revision, counting.reading.is_no_finding) == (3, True)
+
+    def test_count_as_corrected_when_second_looks_are_switched_off(
+        self, practice: Practice
+    ) -> None:
+        asked = practice.read()
+        practice.offer()
+        practice.show()
+        practice.offer(OFF)
+
+        practice.receive(asked, NO_FINDING, 60)
+
+        assert [one.reading.is_no_finding for one in practice.counting()] == [True]
+
+    def test_are_none_when_taken_back_and_made_anew_with_open_eyes(
+        self, practice: Practice
+    ) -> None:
+        asked = practice.read()
+        practice.offer()
+        practice.show()
+        practice.look_again(practice.shown())
+        practice.take_back(asked, 70)
+
+        practice.receive(asked, TWO_BOXES, 71, key=2)
+
+        assert practice.reading().receipt.state == "valid"
+        assert practice.counting() == []
 
     def test_of_several_rounds_still_count_by_their_last_round(self, practice: Practice) -> None:
         again = replace(reading("a", "R1", mark(THERE, Finding.ILD)), round=2, read_at=at(2))

@@ -127,10 +127,49 @@ def choose_batch(
     audit_places = set(rng.choice(total, size=len(audits), replace=False).tolist())
     audited, chosen = iter(audits), iter(others)
     return tuple(
-        _choice(next(audited), rank=place + 1, is_audit=True)
+        explain(next(audited), rank=place + 1, is_audit=True)
         if place in audit_places
-        else _choice(next(chosen), rank=place + 1, is_audit=False)
+        else explain(next(chosen), rank=place + 1)
         for place in range(total)
+    )
+
+
+def explain(candidate: Candidate, *, rank: int, is_audit: bool = False) -> Choice:
+    """Return a chosen image with the reason.
+
+    Parameters
+    ----------
+    candidate : Candidate
+        The image.
+    rank : int
+        Its place in the queue, from 1.
+    is_audit : bool
+        Whether it was drawn at random.
+
+    Returns
+    -------
+    Choice
+        What it is worth now.
+    """
+    if is_audit:
+        channel = Channel.RANDOM
+        reason = "Drawn at random from all unread images, so that the figures stay unbiased."
+    elif candidate.uncertainty is None:
+        channel = Channel.COLD_START
+        reason = "Drawn at random, because no model has scored this image yet."
+    elif candidate.top_finding is None or candidate.top_score is None:
+        channel = Channel.UNCERTAIN
+        reason = "Next by uncertainty; the model marks nothing here."
+    else:
+        channel = Channel.UNCERTAIN
+        top = f"{candidate.top_finding.title} {candidate.top_score:.2f}"
+        reason = f"Among the images that the model is least sure of: {top}."
+    return Choice(
+        image_id=candidate.image_id,
+        rank=rank,
+        score=candidate.uncertainty or 0.0,
+        channel=channel,
+        reason=reason,
     )
 
 
@@ -179,27 +218,3 @@ def _one_per_patient(candidates: Iterable[Candidate]) -> Iterator[Candidate]:
         if candidate.patient_key not in seen:
             seen.add(candidate.patient_key)
             yield candidate
-
-
-def _choice(candidate: Candidate, *, rank: int, is_audit: bool) -> Choice:
-    """Return a chosen image with the reason."""
-    if is_audit:
-        channel = Channel.RANDOM
-        reason = "Drawn at random from all unread images, so that the figures stay unbiased."
-    elif candidate.uncertainty is None:
-        channel = Channel.COLD_START
-        reason = "Drawn at random, because no model has scored this image yet."
-    elif candidate.top_finding is None or candidate.top_score is None:
-        channel = Channel.UNCERTAIN
-        reason = "Next by uncertainty; the model marks nothing here."
-    else:
-        channel = Channel.UNCERTAIN
-        top = f"{candidate.top_finding.title} {candidate.top_score:.2f}"
-        reason = f"Among the images that the model is least sure of: {top}."
-    return Choice(
-        image_id=candidate.image_id,
-        rank=rank,
-        score=candidate.uncertainty or 0.0,
-        channel=channel,
-        reason=reason,
-    )

@@ -47,6 +47,7 @@ class WorklistEntryRow(Table):
     reading_id: Mapped[int | None] = mapped_column(ForeignKey("reading.id"))
     task_id: Mapped[int | None] = mapped_column(unique=True)
     task_updated_at: Mapped[datetime | None]
+    shown_from: Mapped[datetime | None]
     lost_at: Mapped[datetime | None]
     link_expires_at: Mapped[datetime | None]
     created_at: Mapped[datetime]

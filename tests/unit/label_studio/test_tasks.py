@@ -33,6 +33,7 @@ def task_answer(**changes: object) -> dict[str, Any]:
         "data": tasks.task_data(
             entry=17, image_id="im1", image_url="http://127.0.0.1/im1.png", arm=Arm.ASSISTED
         ),
+        "created_at": "2026-11-23T09:00:00.000000Z",
         "updated_at": "2026-11-23T09:08:00.100000Z",
         "annotations": [annotation],
         "predictions": [prediction],
@@ -79,6 +80,7 @@ class TestTaskState:
         state = tasks.task_state(task_answer())
         (annotation,) = state.annotations
         assert (state.task_id, state.entry) == (3, 17)
+        assert state.created_at == datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
         assert state.updated_at == datetime(2026, 11, 23, 9, 8, 0, 100000, tzinfo=UTC)
         assert (annotation.id, annotation.lead_time_seconds) == (5, 3.5)
         assert (annotation.parent_prediction, annotation.completed_by) == (9, 2)

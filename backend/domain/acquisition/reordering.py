@@ -1,0 +1,137 @@
+"""What becomes of the open entries when the queue has changed since they were chosen."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from backend.domain.acquisition.batch import Candidate, Channel
+from backend.domain.worklists import EntryKind, WorklistEntry
+
+ENOUGH_READERS = "Enough readers have read the image, or have it further up on their worklists."
+
+_FOLLOWS_THE_QUEUE = frozenset({Channel.UNCERTAIN, Channel.COLD_START})
+
+
+@dataclass(frozen=True, slots=True)
+class Reordering:
+    """What becomes of one reader's worklist.
+
+    Attributes
+    ----------
+    order : tuple of int
+        Keys of the entries that stay, as they should be read.
+    unwanted : dict of int to str
+        Keys of the entries to withdraw, with the reason.
+    """
+
+    order: tuple[int, ...]
+    unwanted: dict[int, str]
+
+    def changes(self, entries: Sequence[WorklistEntry]) -> bool:
+        """Return whether anything is to be done.
+
+        Parameters
+        ----------
+        entries : sequence of WorklistEntry
+            The worklist as it stands, by rank.
+
+        Returns
+        -------
+        bool
+            False when every entry stays where it is.
+        """
+        return tuple(entry.key for entry in entries) != self.order
+
+
+def follows_the_queue(entry: WorklistEntry) -> bool:
+    """Return whether an entry stands where it does because of what it is worth.
+
+    Parameters
+    ----------
+    entry : WorklistEntry
+        Any.
+
+    Returns
+    -------
+    bool
+        False for gold cases, second looks and what was drawn at random: moving those would tell
+        them from the others, or make the random sample less random.
+    """
+    return entry.kind is EntryKind.READING and entry.channel in _FOLLOWS_THE_QUEUE
+
+
+def unneeded(
+    entries: Sequence[WorklistEntry],
+    readers: Mapping[str, Collection[str]],
+    *,
+    readers_per_image: int,
+) -> dict[int, str]:
+    """Return the entries without which an image gets all the readings that are wanted.
+
+    Parameters
+    ----------
+    entries : sequence of WorklistEntry
+        The open ones of all readers, by rank.
+    readers : mapping of str to collection of str
+        Who has read what, by image id.
+    readers_per_image : int
+        Independent readings wanted of each image.
+
+    Returns
+    -------
+    dict of int to str
+        The reason by entry key; of the readers who wait, those who would come to it last.
+    """
+    waiting: dict[str, list[WorklistEntry]] = {}
+    for entry in entries:
+        if entry.kind is not EntryKind.SECOND_LOOK:
+            waiting.setdefault(entry.image_id, []).append(entry)
+    return {
+        entry.key: ENOUGH_READERS
+        for image_id, those in waiting.items()
+        for entry in those[max(0, readers_per_image - len(readers.get(image_id, ()))) :]
+        if follows_the_queue(entry)
+    }
+
+
+def reorder(
+    entries: Sequence[WorklistEntry],
+    candidates: Mapping[str, Candidate],
+    unwanted: Mapping[int, str],
+) -> Reordering:
+    """Return how a worklist follows the queue.
+
+    Parameters
+    ----------
+    entries : sequence of WorklistEntry
+        The open ones of one reader, by rank.
+    candidates : mapping of str to Candidate
+        What their images are worth now, by image id.
+    unwanted : mapping of int to str
+        From `unneeded`; keys of other readers' entries do no harm.
+
+    Returns
+    -------
+    Reordering
+        Entries that do not follow the queue keep their places among those that stay, and so does
+        the first one that has a task, which its reader may have open. The others are ordered as
+        in a batch: by falling uncertainty, equal ones by image id, then images that no model has
+        scored, as they stood.
+    """
+    begun = next((entry.key for entry in entries if entry.task_id is not None), None)
+    staying = [entry for entry in entries if entry.key not in unwanted]
+    is_free = [entry.key != begun and follows_the_queue(entry) for entry in staying]
+    free = [entry for entry, moves in zip(staying, is_free, strict=True) if moves]
+    ranked = iter(sorted(free, key=lambda entry: _place(candidates[entry.image_id])))
+    return Reordering(
+        order=tuple(
+            next(ranked).key if moves else entry.key
+            for entry, moves in zip(staying, is_free, strict=True)
+        ),
+        unwanted={entry.key: unwanted[entry.key] for entry in entries if entry.key in unwanted},
+    )
+
+
+def _place(candidate: Candidate) -> tuple[bool, float, str]:
+    if candidate.uncertainty is None:
+        return True, 0.0, ""
+    return False, -candidate.uncertainty, candidate.image_id
