@@ -1,10 +1,15 @@
-"""What a reader's hands do in Label Studio's page."""
+"""What the hands of readers and adjudicators do in Label Studio's page."""
+
+from collections.abc import Callable
+from pathlib import Path
 
 from playwright.sync_api import Locator, Page, Response, expect
 
 SUBMIT = "bottombar-submit-button"
 SKIP = "bottombar-skip-button"
+UPDATE = "bottombar-update-button"
 _IMAGE = 'img[src^="blob:"]'
+_SCREENS = ((1920, 1080), (1280, 800))
 
 
 def log_in(page: Page, url: str, email: str, password: str) -> None:
@@ -19,7 +24,7 @@ def log_in(page: Page, url: str, email: str, password: str) -> None:
 def shown_image(page: Page) -> Locator:
     """Wait until the radiograph is there."""
     page.wait_for_selector(_IMAGE, timeout=60_000)
-    expect(page.get_by_test_id(SUBMIT)).to_be_visible()
+    expect(page.get_by_test_id(SUBMIT).or_(page.get_by_test_id(UPDATE))).to_be_visible()
     page.wait_for_timeout(700)  # regions are drawn after the image
     return page.locator(_IMAGE)
 
@@ -75,13 +80,59 @@ def name_and_select_boxes(page: Page) -> None:
     page.wait_for_timeout(300)
 
 
-def cut_off_px(page: Page) -> tuple[int, int]:
-    """Return how much of the form cannot be seen without scrolling, across and down."""
-    overhang = (
-        "form => [form.scrollWidth - form.clientWidth, form.scrollHeight - form.clientHeight]"
-    )
-    across, down = page.locator(".reading .answer").evaluate(overhang)
-    return across, down
+def decide(page: Page, name: str, *keys: str, reason: str = "") -> None:
+    """Select a box by its name in the list of regions, press keys, write a reason."""
+    page.locator("[class*=outliner-item__title]").get_by_text(name, exact=True).click()
+    page.wait_for_timeout(400)
+    for key in keys:
+        page.keyboard.press(key)
+        page.wait_for_timeout(300)
+    if reason:
+        field = page.get_by_placeholder("Reason, optional")
+        field.fill(reason)
+        field.press("Enter")
+        page.wait_for_timeout(300)
+    page.keyboard.press("Escape")
+    page.wait_for_timeout(200)
+
+
+def hidden_form_px(page: Page) -> int:
+    """Return how much of the reading form needs scrolling or lies under the bar, at most."""
+    overhang = """form => {
+        const bar = document.querySelector(".lsf-bottombar").getBoundingClientRect();
+        return Math.round(Math.max(
+            form.scrollWidth - form.clientWidth, form.scrollHeight - form.clientHeight,
+            form.getBoundingClientRect().bottom - bar.top, 0,
+        ));
+    }"""
+    hidden: int = page.locator(".reading .answer").evaluate(overhang)
+    return hidden
+
+
+def hidden_film_px(page: Page) -> int:
+    """Return how much of the radiograph lies outside its frame or under the bar, at most."""
+    overhang = """image => {
+        const film = image.getBoundingClientRect();
+        const frame = image.closest(".lsf-object").getBoundingClientRect();
+        const bar = document.querySelector(".lsf-bottombar").getBoundingClientRect();
+        return Math.round(Math.max(
+            frame.left - film.left, frame.top - film.top, film.right - frame.right,
+            film.bottom - bar.top, 0,
+        ));
+    }"""
+    hidden: int = page.locator(_IMAGE).evaluate(overhang)
+    return hidden
+
+
+def expect_nothing_cut_off(page: Page, picture: Path, *hidden_px: Callable[[Page], int]) -> None:
+    """Open the case of a page on both screens, the small one last, and expect all to be seen."""
+    for width, height in _SCREENS:
+        page.set_viewport_size({"width": width, "height": height})
+        page.reload()
+        shown_image(page)
+        page.screenshot(path=f"{picture}-{width}.png")
+        for measured in hidden_px:
+            assert measured(page) == 0, (picture.name, width, measured.__name__)
 
 
 def submit(page: Page) -> None:
