@@ -188,7 +188,12 @@ class TestSynchronise:
         assert f"task {task_id} could not be read" in report.notices[0]
         assert "Mend or delete" in report.notices[0]
         assert room.check()["set aside"].remedy
-        assert len(room.sync().notices) == 1, "it is said until it is mended"
+        with room.store.transaction() as unit:
+            unit.images.add([image("d")], now=NOW)
+            unit.worklists.add([entry("d", "R8", rank=4)], now=NOW)
+        report = room.sync()
+        assert (report.tasks_pushed, report.problems) == (1, [])
+        assert len(report.notices) == 1, "it is said until it is mended"
         room.client.delete_tasks(room.project_id, [task_id])
         assert room.sync().notices == []
         assert "set aside" not in room.check()
