@@ -72,7 +72,7 @@ def receive_reading(
     known = store.worklists.known_task(entry.key)
     is_lost = known is not None and known.is_lost
     if is_lost:
-        task = _without_older_answers(task, current)
+        task = _without_older_answers(task, current, known)
     newest = _answer(task, store.readers.user_of(reader_id))
 
     if is_lost and not task.annotations:
@@ -103,14 +103,22 @@ def _is_ours(task: TaskState, entry: WorklistEntry, reader_id: str) -> bool:
     return entry.reader_id == reader_id and task.image_id in {None, entry.image_id}
 
 
-def _without_older_answers(task: TaskState, current: KeptReading | None) -> TaskState:
-    """Return a task as if it held only what was answered after the reading that is kept.
+def _without_older_answers(
+    task: TaskState, current: KeptReading | None, known: KnownTask | None
+) -> TaskState:
+    """Return a task as if it held only what was answered after all that is known of it.
 
-    Label Studio lost that one: that it is missing, or that an earlier one stands in its place,
-    is not the reader's doing.
+    Label Studio lost the reading that is kept: that it is missing, or that an earlier answer or
+    skip stands in its place, is not the reader's doing.
     """
-    kept_at = None if current is None else current.receipt.annotation_updated_at
-    newer = [item for item in task.annotations if kept_at is None or item.updated_at > kept_at]
+    moments = [
+        None if current is None else current.receipt.annotation_updated_at,
+        None if known is None else known.updated_at,
+    ]
+    known_until = max((one for one in moments if one is not None), default=None)
+    newer = [
+        item for item in task.annotations if known_until is None or item.updated_at > known_until
+    ]
     return replace(task, annotations=tuple(newer))
 
 
