@@ -16,6 +16,7 @@ from backend.store.entry_tasks import KnownTask
 from backend.store.readings import KeptReading, Receipt
 from backend.store.records import AuditEvent
 from backend.store.unit_of_work import UnitOfWork
+from backend.workflow import answers
 from backend.workflow.receive_second_look import kind_of_reading, shown_in_second_look
 
 _BY_ANOTHER = (
@@ -72,8 +73,8 @@ def receive_reading(
     known = store.worklists.known_task(entry.key)
     is_lost = known is not None and known.is_lost
     if is_lost:
-        task = _without_older_answers(task, current, known)
-    newest = _answer(task, store.readers.user_of(reader_id))
+        task = answers.without_older(task, current, known)
+    newest = answers.choose(task, store.readers.user_of(reader_id))
 
     if is_lost and not task.annotations:
         return Received.UNCHANGED
@@ -92,48 +93,10 @@ def receive_reading(
     return _with_annotation(store, entry, image, current, newest, now)
 
 
-def _is_skip(annotation: AnnotationState) -> bool:
-    # By the button, or by submitting nothing but the reason.
-    return annotation.was_cancelled or skips.is_called_unreadable(annotation.result)
-
-
 def _is_ours(task: TaskState, entry: WorklistEntry, reader_id: str) -> bool:
     # The number of an entry means another image in a store that was thrown away, or in one that
     # is newer than a restored backup; its tasks may still be in Label Studio.
     return entry.reader_id == reader_id and task.image_id in {None, entry.image_id}
-
-
-def _without_older_answers(
-    task: TaskState, current: KeptReading | None, known: KnownTask | None
-) -> TaskState:
-    """Return a task as if it held only what was answered after all that is known of it.
-
-    Label Studio lost the reading that is kept: that it is missing, or that an earlier answer or
-    skip stands in its place, is not the reader's doing.
-    """
-    moments = [
-        None if current is None else current.receipt.annotation_updated_at,
-        None if known is None else known.updated_at,
-    ]
-    known_until = max((one for one in moments if one is not None), default=None)
-    newer = [
-        item for item in task.annotations if known_until is None or item.updated_at > known_until
-    ]
-    return replace(task, annotations=tuple(newer))
-
-
-def _answer(task: TaskState, user_id: int | None) -> AnnotationState | None:
-    """Return the annotation that counts: the newest of the reader, else the newest of anybody."""
-    standing = [item for item in task.annotations if not _is_skip(item)]
-    return max(
-        standing,
-        key=lambda item: (not _is_by_another(item, user_id), item.updated_at, item.id),
-        default=None,
-    )
-
-
-def _is_by_another(annotation: AnnotationState, user_id: int | None) -> bool:
-    return None not in {user_id, annotation.author} and annotation.author != user_id
 
 
 def _is_outdated(task: TaskState, entry: WorklistEntry, known: KnownTask | None) -> bool:
@@ -203,7 +166,10 @@ def _with_annotation(
     if _is_known(current, newest):
         return Received.UNCHANGED
     reading, receipt = _read(store, entry, image, newest, now)
-    if _is_by_another(newest, store.readers.user_of(entry.reader_id)) and not receipt.reason:
+    if (
+        answers.is_by_another(newest, store.readers.user_of(entry.reader_id))
+        and not receipt.reason
+    ):
         receipt = replace(receipt, state="quarantined", reason=_BY_ANOTHER)
     revision = store.readings.revise(reading, receipt)
     _note(store, entry, "read" if revision == 1 else "revise", now, receipt.reason)
