@@ -14,6 +14,7 @@ from backend.opened import open_store
 from backend.settings import Settings
 from backend.terminal import Steps, console, now, print_json, print_table, waiting
 from backend.workflow.add_readers import AddedReader, NewReader, add_readers
+from backend.workflow.count_second_looks import count_second_looks
 from backend.workflow.deactivate_readers import deactivate_readers
 from backend.workflow.synchronise import synchronise
 
@@ -123,6 +124,7 @@ def list_readers(*, as_json: AsJson = False) -> None:
         rows = []
         for reader_id in unit.readers.ids():
             counts = unit.worklists.counts(reader_id)
+            looks = count_second_looks(unit, reader_id)
             project = projects.get(reader_id)
             rows.append(
                 {
@@ -132,13 +134,19 @@ def list_readers(*, as_json: AsJson = False) -> None:
                     "open": counts[EntryState.OPEN],
                     "read": counts[EntryState.READ],
                     "skipped": counts[EntryState.SKIPPED],
+                    "second_looks": looks.done,
+                    "changed_answer": looks.changed_answer,
                 }
             )
     if as_json:
         print_json(rows)
     else:
         columns = ("reader", "email", "active", "open", "read", "skipped")
-        print_table("Readers", columns, [[row[name] for name in columns] for row in rows])
+        print_table(
+            "Readers",
+            (*columns, "second looks", "changed the answer"),
+            [[row[name] for name in (*columns, "second_looks", "changed_answer")] for row in rows],
+        )
 
 
 def new_reader(

@@ -10,7 +10,7 @@ from backend.label_studio import adjudication_form, open_tasks, task_gates
 from backend.label_studio.client import LabelStudioClient
 from backend.label_studio.connection import LabelStudioMissingError
 from backend.store.unit_of_work import Store, StoreUnavailableError, UnitOfWork
-from backend.workflow.job_lease import hold_lease
+from backend.workflow.job_lease import hold_sync_lease
 from backend.workflow.label_studio_desk import LabelStudioDesk
 from backend.workflow.pull_verdicts import AdjudicationSync, pull_verdicts
 from backend.workflow.sync_report import told
@@ -19,7 +19,6 @@ DESK = "adjudication desk"
 """By which the desk's client is opened; no reader can be called so, because of the space."""
 
 _REFRESH_IN_LAST_SHARE = 3
-_WAIT_SECONDS = 120.0
 
 
 def synchronise_adjudication(
@@ -47,7 +46,7 @@ def synchronise_adjudication(
     if place is None:
         return report
     try:
-        with hold_lease(store, f"sync {DESK}", clock=clock, wait_seconds=_WAIT_SECONDS):
+        with hold_sync_lease(store, DESK, clock=clock):
             with desk.open_client(DESK) as client:
                 pull_verdicts(store, client, place, report, clock=clock)
             report.tasks_pushed = push_adjudications(store, desk, now=clock())

@@ -1,12 +1,19 @@
-"""`overread accounts`: people who manage, from the command to the page."""
+"""`overread accounts` and `readers list`: who manages and who reads."""
+
+from dataclasses import replace
 
 import pytest
 from starlette.testclient import TestClient
 
 from backend.api.app import create_app
+from backend.domain.readings import ReadingKind
+from backend.domain.worklists import EntryKind, EntryState
 from backend.settings import Settings
+from backend.store.readings import Receipt
+from backend.store.unit_of_work import Store
 from tests.api.conftest import csrf_of
 from tests.cli.conftest import CommandLine
+from tests.store.samples import NOW, entry, image, keep, mark, reading, register
 
 EMAIL = "ada@example.org"
 CHOSEN = "a pass phrase"
@@ -65,3 +72,31 @@ class TestAccounts:
 
         assert outcome.code == 1
         assert told in outcome.told
+
+
+class TestReadersList:
+    def test_tells_how_many_second_looks_changed_the_answer(self, migrated: CommandLine) -> None:
+        store = Store(Settings(data_dir=migrated.data_dir).sqlalchemy_url)
+        register(store, image("a"), readers=("R1",))
+        keep(store, reading("a", "R1"))
+        with store.transaction() as unit:
+            first = unit.readings.current("a", "R1")
+            assert first is not None
+            again = replace(
+                entry("a", "R1"),
+                round=2,
+                kind=EntryKind.SECOND_LOOK,
+                state=EntryState.READ,
+                reading_id=first.reading.id,
+            )
+            second = replace(
+                first.reading, round=2, kind=ReadingKind.SECOND_LOOK, boxes=(mark(),), id=None
+            )
+            unit.worklists.add([again], now=NOW)
+            unit.readings.add([second], Receipt(NOW))
+        store.close()
+
+        [row] = migrated("readers", "list", "--json").json
+
+        assert (row["second_looks"], row["changed_answer"]) == (1, 1)
+        assert "changed the answer" in migrated("readers", "list").output
