@@ -11,12 +11,9 @@ from hypothesis import strategies as st
 
 from backend.domain.boxes import Box, MalformedBoxError, pairwise_iou, stack
 from backend.domain.findings import Finding
-from backend.domain.metrics.average_precision import (
-    UnevenEvaluationError,
-    average_precision,
-    mean_average_precision,
-)
+from backend.domain.metrics.average_precision import average_precision, mean_average_precision
 from backend.domain.metrics.box_table import UnrankableScoreError
+from backend.domain.metrics.judged_marks import UnevenEvaluationError
 from backend.domain.predictions import PredictedBox
 
 # Come without type stubs.
