@@ -100,7 +100,8 @@ def froc_of(judged: JudgedMarks) -> FrocCurve:
     true = np.cumsum(weights * is_hit) / max(lesions, np.finfo(float).tiny)
     false = np.cumsum(weights * ~is_hit) / max(judged.weights.sum(), np.finfo(float).tiny)
     scores = judged.marks.scores
-    ends = np.flatnonzero(np.append(scores[1:] != scores[:-1], True)) if len(scores) else []
+    is_last = np.append(scores[1:] != scores[:-1], True)[: len(scores)]
+    ends = np.flatnonzero(is_last)
     return FrocCurve(
         np.append(0.0, false[ends]),
         np.append(0.0, np.minimum(true[ends], 1.0)),
