@@ -22,7 +22,7 @@ class UnevenEvaluationError(ValueError):
 
 
 class ImpossibleWeightError(ValueError):
-    """An image has no weight, or one that is not positive and finite."""
+    """An image has no weight, or one that is not a number from 0 on; or all are 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def judge_marks(
     UnevenEvaluationError
         If an image is on one side only.
     ImpossibleWeightError
-        If an image has no weight, or one that is not positive and finite.
+        If an image has no weight, or one that is not a number from 0 on; or if all are 0.
     UnrankableScoreError
         If a score is not finite.
     MalformedBoxError
@@ -223,6 +223,6 @@ def _weights(image_ids: Sequence[str], weights: Mapping[str, float] | None) -> N
             "every image of the test set"
         )
     found = np.array([weights[image_id] for image_id in image_ids], dtype=np.float64)
-    if not (np.isfinite(found) & (found > 0)).all():
-        raise ImpossibleWeightError("a weight is not a positive number")
+    if not (np.isfinite(found) & (found >= 0)).all() or (len(found) and not found.any()):
+        raise ImpossibleWeightError("expected weights from 0 on, and one above 0")
     return found

@@ -64,7 +64,7 @@ def made_up_model(
     rng = np.random.default_rng(seed)
     return {
         image: [
-            PredictedBox(finding, square(box.x_min + rng.normal(0, 12)), float(rng.beta(4, 2)))
+            PredictedBox(finding, _moved(box, rng.normal(0, 0.12)), float(rng.beta(4, 2)))
             for finding, box in rows
             if rng.random() < sensitivity
         ]
@@ -78,3 +78,8 @@ def made_up_model(
         ]
         for image, rows in truths.items()
     }
+
+
+def _moved(box: Box, widths: float) -> Box:
+    step = widths * (box.x_max - box.x_min)
+    return box._replace(x_min=box.x_min + step, x_max=box.x_max + step)
