@@ -116,6 +116,9 @@ class Settings(BaseSettings):
     )
     device: str = Field(default="auto", description='"auto", "cpu" or a CUDA index')
     runtime: Literal["auto", "torch", "onnxruntime", "openvino", "openvino-bf16"] = "auto"
+    shadow_images: int = Field(
+        default=0, ge=0, description="images a challenger scores silently before it serves"
+    )
     waiting_images: int = Field(
         default=2000, ge=1, description="images that may wait for the detector at once"
     )

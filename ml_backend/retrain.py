@@ -29,6 +29,8 @@ class RetrainReport:
         The challenger; None when nothing was trained.
     promoted : bool
         Whether it is champion now.
+    standing : str or None
+        "champion", "challenger" (it scores in the shadow first), "rejected"; None without one.
     reason : str
         Why, or why not.
     map40, champion_map40 : float or None
@@ -41,6 +43,7 @@ class RetrainReport:
     model_version: str | None
     promoted: bool
     reason: str
+    standing: str | None = None
     map40: float | None = None
     champion_map40: float | None = None
     skipped: tuple[Skipped, ...] = ()
@@ -109,6 +112,7 @@ class Retrain:
             done.dataset_version,
             gated.model_version,
             promoted=gated.promoted,
+            standing=gated.standing,
             reason=gated.reason,
             map40=gated.map40,
             champion_map40=gated.champion_map40,

@@ -1,17 +1,12 @@
 """Hold a challenger against the champion, and decide."""
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from backend.domain.dataset import DatasetVersion
 from backend.domain.images import Split
-from backend.domain.models import ModelVersion
-from backend.domain.promotion.comparison import MeasuredModel, compare
+from backend.domain.promotion.changes import Comparison
 from backend.domain.promotion.decision import GateDecision, decide
 from backend.domain.promotion.news import share_of_news
 from backend.domain.promotion.verdicts import Circumstances
@@ -30,28 +25,29 @@ class Challenge:
     name : str
         Its name.
     version : DatasetVersion
-        What it was trained on, and is tested on.
-    measured : MeasuredModel
-        What it marked on the test images.
+        What it was trained on, and was tested on.
+    map40 : float or None
+        Its mAP@0.4 there; None when the test images show no lesion.
+    test_sha256 : str
+        Which test images these were (`MeasuredModel.test_sha256`).
+    champion : str or None
+        What it was held against; None when nothing serves.
+    comparison : Comparison or None
+        What came of that; None without a champion, or when the test images show no lesion.
     problems : sequence of str
-        Why it cannot be trusted at all; none is normal.
-    seed : int
-        Of the bootstrap.
+        Why the challenger cannot be trusted at all; none is normal.
     """
 
     name: str
     version: DatasetVersion
-    measured: MeasuredModel
-    problems: Sequence[str]
-    seed: int
+    map40: float | None
+    test_sha256: str
+    champion: str | None
+    comparison: Comparison | None
+    problems: Sequence[str] = ()
 
 
-def judge_challenger(
-    store: UnitOfWork,
-    challenge: Challenge,
-    champion: ModelVersion | None,
-    champion_measured: MeasuredModel | None,
-) -> GateDecision:
+def judge_challenger(store: UnitOfWork, challenge: Challenge) -> GateDecision:
     """Return what the gate says of a challenger; nothing is changed.
 
     Parameters
@@ -59,35 +55,19 @@ def judge_challenger(
     store : UnitOfWork
         An open transaction, which is only read.
     challenge : Challenge
-        The challenger.
-    champion : ModelVersion or None
-        What serves; None when nothing does.
-    champion_measured : MeasuredModel or None
-        What the champion marked on the same images; None without one.
+        The challenger, measured beside the champion.
 
     Returns
     -------
     GateDecision
         The verdict with its reasons.
-
-    Raises
-    ------
-    IncomparableModelsError
-        If the two were measured on different images.
     """
-    facts = _circumstances(store, challenge, champion)
+    facts = _circumstances(store, challenge)
 
-    comparison = (
-        None
-        if champion_measured is None
-        else compare(champion_measured, challenge.measured, np.random.default_rng(challenge.seed))
-    )
-    return decide(comparison, facts)
+    return decide(challenge.comparison, facts)
 
 
-def kept_verdict(
-    challenge: Challenge, decision: GateDecision, champion: ModelVersion | None
-) -> dict[str, Any]:
+def kept_verdict(challenge: Challenge, decision: GateDecision) -> dict[str, Any]:
     """Return a verdict as it is kept with the model version.
 
     Parameters
@@ -96,8 +76,6 @@ def kept_verdict(
         The challenger.
     decision : GateDecision
         What the gate said.
-    champion : ModelVersion or None
-        What it was held against.
 
     Returns
     -------
@@ -106,53 +84,26 @@ def kept_verdict(
     """
     return {
         **decision.as_json(),
-        "champion": None if champion is None else champion.name,
-        "test_images": challenge.measured.judged.images,
-        "test_lesions": len(challenge.measured.judged.lesions.boxes),
-        "test_sha256": hash_test_set(challenge.measured),
-        "bootstrap_seed": challenge.seed,
+        "champion": challenge.champion,
+        "test_sha256": challenge.test_sha256,
+        "comparison": challenge.comparison and challenge.comparison.as_json(),
     }
 
 
-def hash_test_set(measured: MeasuredModel) -> str:
-    """Return the hash that tells one test set from another.
-
-    Parameters
-    ----------
-    measured : MeasuredModel
-        What a model marked on it; marks mean nothing here.
-
-    Returns
-    -------
-    str
-        SHA-256, hexadecimal, of images, weights and lesions.
-    """
-    judged = measured.judged
-    content = [
-        list(judged.image_ids),
-        judged.weights.round(6).tolist(),
-        judged.lesions.images.tolist(),
-        judged.lesions.findings.tolist(),
-        judged.lesions.boxes.round(2).tolist(),
-    ]
-    return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
-
-
-def _circumstances(
-    store: UnitOfWork, challenge: Challenge, champion: ModelVersion | None
-) -> Circumstances:
+def _circumstances(store: UnitOfWork, challenge: Challenge) -> Circumstances:
     verdicts = store.model_history.looks()
-    trained_on = None if champion is None else champion.dataset_version
+    champion = challenge.champion
+    trained_on = None if champion is None else store.models.get(champion).dataset_version
     return Circumstances(
         challenger=challenge.name,
-        champion=None if champion is None else champion.name,
-        challenger_map=challenge.measured.map40,
+        champion=champion,
+        challenger_map=challenge.map40,
         problems=challenge.problems,
         news=share_of_news(
             None if trained_on is None else store.datasets.get(trained_on), challenge.version
         ),
         look=1 + _looks(store, challenge, [dataset_version for dataset_version, _ in verdicts]),
-        best_map=_best([gate for _, gate in verdicts], hash_test_set(challenge.measured)),
+        best_map=_best([gate for _, gate in verdicts], challenge.test_sha256),
     )
 
 

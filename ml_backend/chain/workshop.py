@@ -63,6 +63,11 @@ class Workshop:
         """Everything that decides what a training yields, beside the dataset."""
         return {"base_weights": self.settings.base_weights, **asdict(self.recipe)}
 
+    @property
+    def recipe_report(self) -> dict[str, object]:
+        """The same, as it stands in a model version's report."""
+        return {"base_weights": self.settings.base_weights, "recipe": asdict(self.recipe)}
+
     def dataset(self, name: str) -> DatasetVersion:
         """Return a dataset version as it was cut.
 

@@ -3,14 +3,15 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import numpy as np
 import pytest
 
 from backend.domain.dataset import DatasetVersion
 from backend.domain.images import Split
 from backend.domain.metrics.judged_marks import judge_marks
-from backend.domain.models import ModelVersion
-from backend.domain.promotion.comparison import MeasuredModel
+from backend.domain.promotion.comparison import compare
 from backend.domain.promotion.decision import GateDecision
+from backend.domain.promotion.measured import MeasuredModel
 from backend.domain.promotion.verdicts import Verdict
 from backend.store.unit_of_work import Store
 from backend.workflow.cut_training_set import cut_training_set
@@ -46,19 +47,26 @@ def challenge(
     version: DatasetVersion,
     name: str,
     own: MeasuredModel,
-    champion: tuple[ModelVersion, MeasuredModel] | None = None,
+    champion: tuple[str, MeasuredModel] | None = None,
     *,
     problems: tuple[str, ...] = (),
 ) -> GateDecision:
-    serving, of_champion = champion or (None, None)
-    given = Challenge(name, version, own, problems, seed=1)
+    given = Challenge(
+        name,
+        version,
+        own.map40,
+        own.test_sha256,
+        champion[0] if champion else None,
+        compare(champion[1], own, np.random.default_rng(1), resamples=300) if champion else None,
+        problems,
+    )
     with store.transaction() as unit:
-        decision = judge_challenger(unit, given, serving, of_champion)
+        decision = judge_challenger(unit, given)
         promote_model(
             unit,
-            replace(model(name), dataset_version=version.name, map40=0.5),
+            replace(model(name), dataset_version=version.name, map40=own.map40),
             decision,
-            kept_verdict(given, decision, serving),
+            kept_verdict(given, decision),
             now=LATER,
         )
     return decision
@@ -77,18 +85,15 @@ class TestJudgeChallenger:
         assert kept is not None
         assert kept["verdict"] == "first"
         assert kept["best_map"] == own.map40
-        assert len(kept["test_sha256"]) == 64
+        assert kept["test_sha256"] == own.test_sha256
 
     def test_counts_the_looks_at_the_same_test_images(
         self, store: Store, version: DatasetVersion
     ) -> None:
         own = measured(version, 1)
         challenge(store, version, "m1", own)
-        with store.snapshot() as unit:
-            champion = unit.models.get("m1")
-
         looks = [
-            challenge(store, version, name, measured(version, 1), (champion, own)).look
+            challenge(store, version, name, measured(version, 1), ("m1", own)).look
             for name in ("m2", "m3")
         ]
 
@@ -99,10 +104,7 @@ class TestJudgeChallenger:
     ) -> None:
         own = measured(version, 1)
         challenge(store, version, "m1", own)
-        with store.snapshot() as unit:
-            champion = unit.models.get("m1")
-
-        decision = challenge(store, version, "m2", own, (champion, own))
+        decision = challenge(store, version, "m2", own, ("m1", own))
 
         assert decision.verdict is Verdict.NO_NEWS
         assert "only 0% of what it learned from is new" in decision.reason
@@ -114,9 +116,8 @@ class TestJudgeChallenger:
         with store.transaction() as unit:
             unit.models.add(model("m1"))
             unit.models.crown("m1", now=NOW)
-            champion = unit.models.get("m1")
 
-        decision = challenge(store, version, "m2", own, (champion, own))
+        decision = challenge(store, version, "m2", own, ("m1", own))
 
         assert decision.verdict is Verdict.NOT_WORSE
 
@@ -133,12 +134,9 @@ class TestJudgeChallenger:
     def test_turns_a_worse_one_away(self, store: Store, version: DatasetVersion) -> None:
         good = measured(version, 1, sensitivity=1.0)
         challenge(store, version, "m1", good)
-        with store.snapshot() as unit:
-            champion = unit.models.get("m1")
-
         bad = measured(version, 2, sensitivity=0.1)
 
-        assert challenge(store, version, "m2", bad, (champion, good)).verdict is Verdict.WORSE
+        assert challenge(store, version, "m2", bad, ("m1", good)).verdict is Verdict.WORSE
 
 
 class TestServiceAndLooks:

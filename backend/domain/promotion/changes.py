@@ -1,7 +1,8 @@
 """What differs between challenger and champion, as numbers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from backend.domain.findings import Finding
 
@@ -128,3 +129,56 @@ class Comparison:
     d_ece: Harm | None
     la_ece: Harm | None
     critical: Flips
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain values.
+
+        Returns
+        -------
+        dict
+            What `from_json` reads.
+        """
+        return {
+            **asdict(self),
+            "by_finding": {
+                str(int(finding)): asdict(change) for finding, change in self.by_finding.items()
+            },
+            "sensitivity": {f"{rate:g}": asdict(one) for rate, one in self.sensitivity.items()},
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Comparison":
+        """Return what `as_json` wrote down.
+
+        Parameters
+        ----------
+        values : mapping
+            Plain values.
+
+        Returns
+        -------
+        Comparison
+            The same.
+        """
+        return cls(
+            images=values["images"],
+            lesions=values["lesions"],
+            map40=Change(**values["map40"]),
+            by_finding={
+                Finding(int(finding)): FindingChange(
+                    one["lesions"], Change(**one["precision"]), one["p_unharmed"]
+                )
+                for finding, one in values["by_finding"].items()
+            },
+            sensitivity={
+                float(rate): Change(**one) for rate, one in values["sensitivity"].items()
+            },
+            empties=_harm(values["empties"]),
+            d_ece=_harm(values["d_ece"]),
+            la_ece=_harm(values["la_ece"]),
+            critical=Flips(**values["critical"]),
+        )
+
+
+def _harm(values: Mapping[str, float] | None) -> Harm | None:
+    return None if values is None else Harm(**values)

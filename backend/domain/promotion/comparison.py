@@ -1,23 +1,19 @@
 """Challenger and champion on the same test images: what differs, and how surely."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from backend.domain.findings import Finding
 from backend.domain.metrics import bootstrap
-from backend.domain.metrics.judged_marks import JudgedMarks
 from backend.domain.metrics.mark_calibration import CalibrationErrors
 from backend.domain.metrics.quotients import Numbers
 from backend.domain.metrics.resampled_marks import (
-    MeanPrecision,
     PrecisionAreas,
     Sensitivities,
     mean_over_findings,
 )
 from backend.domain.metrics.shown_marks import MarksOnEmpties, is_found
+from backend.domain.metrics.strata import strata_of
 from backend.domain.promotion.changes import (
     CRITICAL,
     HARM_IN_CALIBRATION,
@@ -29,7 +25,7 @@ from backend.domain.promotion.changes import (
     Flips,
     Harm,
 )
-from backend.domain.promotion.strata import strata_of
+from backend.domain.promotion.measured import MeasuredModel
 
 RESAMPLES = 2000
 FROC_RATES = (0.125, 0.5, 1.0)
@@ -40,29 +36,6 @@ _CERTAINTY = 0.95
 
 class IncomparableModelsError(ValueError):
     """Challenger and champion were not measured on the same images."""
-
-
-@dataclass(frozen=True, slots=True)
-class MeasuredModel:
-    """What a model marked on the test images.
-
-    Attributes
-    ----------
-    judged : JudgedMarks
-        Its marks with probabilities as scores, and the truth.
-    thresholds : mapping of Finding to float
-        Probability from which readers see marks of a finding.
-    """
-
-    judged: JudgedMarks
-    thresholds: Mapping[Finding, float]
-
-    @property
-    def map40(self) -> float | None:
-        """The mAP@0.4 of weighed images; None when they show no lesion."""
-        if not len(self.judged.lesions.boxes):
-            return None
-        return float(MeanPrecision(self.judged)(np.ones((1, self.judged.images)))[0])
 
 
 def compare(

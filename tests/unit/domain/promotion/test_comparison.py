@@ -1,15 +1,18 @@
 """Challenger and champion on the same images."""
 
+import json
+
 import numpy as np
 import pytest
 
 from backend.domain.findings import Finding
 from backend.domain.metrics.average_precision import mean_average_precision
 from backend.domain.metrics.judged_marks import judge_marks
+from backend.domain.metrics.strata import SMALLEST, strata_of
 from backend.domain.predictions import PredictedBox
 from backend.domain.promotion.changes import Comparison
-from backend.domain.promotion.comparison import IncomparableModelsError, MeasuredModel, compare
-from backend.domain.promotion.strata import SMALLEST, strata_of
+from backend.domain.promotion.comparison import IncomparableModelsError, compare
+from backend.domain.promotion.measured import MeasuredModel
 from tests.unit.domain.metrics.made_up_marks import (
     Predictions,
     Truths,
@@ -108,6 +111,11 @@ class TestCompare:
             sensitivities.append(found.map40.low <= 0 <= found.map40.high)
 
         assert 0.75 <= np.mean(sensitivities) <= 1.0  # 90 % by design, of 40
+
+    def test_comes_back_from_plain_values(self) -> None:
+        found = compared(made_up_model(TRUTHS, 1), made_up_model(TRUTHS, 2))
+
+        assert Comparison.from_json(json.loads(json.dumps(found.as_json()))) == found
 
     def test_has_nothing_to_say_of_images_without_lesions(self) -> None:
         nothing = measured({"a": []}, {"a": []})
