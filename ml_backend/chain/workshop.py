@@ -1,15 +1,19 @@
 """What every step that needs torch works with."""
 
+import platform
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from importlib.metadata import version
 
 from backend.domain.dataset import DatasetVersion
 from backend.settings import Settings
 from backend.store.unit_of_work import Store, UnitOfWork
 from backend.workflow.chain_step import Progress, StoppedError
 from ml_backend.training.fit import Recipe
+
+_PACKAGES = ("overread", "ultralytics-opencv-headless", "torch", "torchvision", "numpy")
 
 
 def _never() -> bool:
@@ -65,8 +69,15 @@ class Workshop:
 
     @property
     def recipe_report(self) -> dict[str, object]:
-        """The same, as it stands in a model version's report."""
-        return {"base_weights": self.settings.base_weights, "recipe": asdict(self.recipe)}
+        """The same with the versions of all programs, as it stands in a model's report."""
+        return {
+            "base_weights": self.settings.base_weights,
+            "recipe": asdict(self.recipe),
+            "versions": {
+                "python": platform.python_version(),
+                **{package: version(package) for package in _PACKAGES},
+            },
+        }
 
     def dataset(self, name: str) -> DatasetVersion:
         """Return a dataset version as it was cut.

@@ -129,9 +129,32 @@ def judge_marks(
     check_same_images(truths, predictions)
     image_ids = tuple(sorted(truths))
     lesions, marks = tables(truths, predictions)
-    return JudgedMarks(
-        image_ids, _weights(image_ids, weights), lesions, marks, _nearest(lesions, marks)
-    )
+    return judge_tables(image_ids, _weights(image_ids, weights), lesions, marks)
+
+
+def judge_tables(
+    image_ids: tuple[str, ...],
+    weights: NDArray[np.float64],
+    lesions: BoxTable,
+    marks: BoxTable,
+) -> JudgedMarks:
+    """Hold marks against the truth; `judge_marks` for columns.
+
+    Parameters
+    ----------
+    image_ids : tuple of str
+        All images, sorted.
+    weights : ndarray of shape (images,)
+        For how many images of everyday work each one stands.
+    lesions, marks : BoxTable
+        True and predicted boxes; images by their place among the ids.
+
+    Returns
+    -------
+    JudgedMarks
+        Truth, marks, and what each mark is nearest to.
+    """
+    return JudgedMarks(image_ids, weights, lesions, marks, _nearest(lesions, marks))
 
 
 def tables(

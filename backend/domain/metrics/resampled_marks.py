@@ -63,14 +63,15 @@ class _Ranking:
         tuple of ndarray of shape (r, k)
             For the next k true marks.
         """
+        single = weights.astype(np.float32)  # several times faster; counts stay exact
         false: Numbers = np.zeros((len(weights), 1))
         for start in range(0, len(self.hit_images), _RANKS_AT_ONCE):
             own = self.hit_images[start : start + _RANKS_AT_ONCE]
             rows = slice(*np.searchsorted(self.false_ranks, (start, start + len(own))))
             cells = self.false_images[rows] * len(own) + self.false_ranks[rows] - start
             between = np.bincount(cells, minlength=self.images * len(own))
-            between = between.reshape(self.images, len(own)).astype(np.float64)
-            summed = false + np.cumsum(weights @ between, axis=1)
+            between = between.reshape(self.images, len(own)).astype(np.float32)
+            summed = false + np.cumsum(single @ between, axis=1, dtype=np.float64)
             yield weights[:, own], summed
             false = summed[:, -1:]
 
@@ -200,9 +201,11 @@ class Sensitivities:
         """
         weights = counts * self._image_weights
         allowed = weights.sum(axis=1)[:, None] * np.array(self._rates)
-        allowed *= 1 + 1e-12  # sums in another order are not another rate
+        allowed *= 1 + 1e-6  # sums in another order are not another rate
         found = np.zeros_like(allowed)
         for hit, false in self._ranking.at_hits(weights):
+            if (false[:, 0] > allowed.max(axis=1)).all():
+                break
             for column in range(len(self._rates)):
                 found[:, column] += (hit * (false <= allowed[:, column, None])).sum(axis=1)
         return quotient(found, (weights @ self._lesions)[:, None])
