@@ -6,7 +6,6 @@ from typing import Any
 
 from backend.domain.models import ModelState, ModelVersion
 from backend.workflow.judge_challenger import Challenge, judge_challenger, kept_verdict
-from backend.workflow.keep_model_card import keep_model_card
 from backend.workflow.promote_model import promote_model
 from ml_backend.chain.calibrate import Calibrated
 from ml_backend.chain.cut import Cut
@@ -140,5 +139,4 @@ def gate(
                 champion_map40=decision.champion_map,
             )
             workshop.keep(unit, gated.as_json())
-    keep_model_card(workshop.store, gated.model_version)
     return gated

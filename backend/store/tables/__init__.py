@@ -26,6 +26,7 @@ from backend.store.tables.models import (
     ScoringFailureRow,
     TrainingRunRow,
 )
+from backend.store.tables.nights import NightLineRow, NightRunRow, NightStepRow
 from backend.store.tables.people import (
     AccountRow,
     ReaderRow,
@@ -53,6 +54,9 @@ __all__ = [
     "LeaseRow",
     "ModelServiceRow",
     "ModelVersionRow",
+    "NightLineRow",
+    "NightRunRow",
+    "NightStepRow",
     "PredictedBoxRow",
     "PredictionRow",
     "ReadBoxRow",
