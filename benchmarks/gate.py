@@ -23,7 +23,7 @@ import numpy as np
 
 from backend.domain.metrics.average_precision import detection_quality
 from backend.domain.promotion.changes import Comparison
-from backend.domain.promotion.comparison import RESAMPLES, compare
+from backend.domain.promotion.comparison import compare
 from backend.domain.promotion.decision import decide
 from backend.domain.promotion.verdicts import Circumstances, Verdict, margin
 from benchmarks.simulated_models import Family, Pool, measured, true_boxes
@@ -58,7 +58,7 @@ class Scale:
     resamples: int
 
 
-FULL = Scale(equals=100, others=40, resamples=RESAMPLES)
+FULL = Scale(equals=120, others=30, resamples=1000)
 QUICK = Scale(equals=12, others=6, resamples=400)
 WORKERS = 2
 

@@ -64,7 +64,7 @@ def show(name: Name, *, as_json: AsJson = False) -> None:
     if as_json:
         print_json({**asdict(model), "service": card["service"]})
         return
-    console.print(f"[bold]{model.name}[/], {model.state.value}", highlight=False)
+    typer.echo(f"{model.name}, {model.state.value}")
     _show_verdict(card)
     _show_figures(card)
     print_table(
@@ -124,14 +124,14 @@ def card(
 def _show_verdict(card: dict[str, Any]) -> None:
     gate = card["gate"]
     if gate is None:
-        console.print("The weights came from outside and never passed the gate.")
+        typer.echo("The weights came from outside and never passed the gate.")
         return
-    console.print(f"The gate: {gate['reason']}", markup=False)
+    typer.echo(f"The gate: {gate['reason']}")
     if "shadow" in gate:
-        console.print(f"The shadow: {gate['shadow']['reason']}", markup=False)
+        typer.echo(f"The shadow: {gate['shadow']['reason']}")
     for check in gate["checks"]:
-        console.print(f"  {check['outcome']:>10}  {check['sentence']}", markup=False)
-    console.print(f"This was look number {gate['look']} at these test images.")
+        typer.echo(f"  {check['outcome']:>10}  {check['sentence']}")
+    typer.echo(f"This was look number {gate['look']} at these test images.")
 
 
 def _show_figures(card: dict[str, Any]) -> None:

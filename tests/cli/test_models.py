@@ -77,12 +77,12 @@ class TestModels:
         assert "there are: m1, m2" in unknown.told
 
     def test_show_what_the_gate_said(self, judged: CommandLine) -> None:
-        told = judged("models", "show", "m2").told
+        told = judged("models", "show", "m2").output
 
         assert "m1 stays: there is too little evidence that m2 is not worse." in told
         assert "ILD (40 lesions): no harm." in told
         assert "look number 3" in told
-        assert "never passed the gate" in judged("models", "show", "m1").told
+        assert "never passed the gate" in judged("models", "show", "m1").output
         assert "too little evidence" in judged("models", "list").output
 
     def test_have_a_card(self, judged: CommandLine, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from backend.domain.dataset import DatasetImage, DatasetVersion
 from backend.domain.images import Image, Split
 from backend.domain.predictions import PredictedBox
-from backend.formats.radiographs import encode_png
+from backend.formats.radiographs import encode_png, read_file
 from ml_backend.detector import as_predicted_boxes, detect
 from ml_backend.scripted_detector import ScriptedDetector
 from tests.ml.conftest import radiograph
@@ -60,8 +60,9 @@ class TestFindProblems:
     @pytest.fixture
     def tested(self, tmp_path: Path) -> DatasetVersion:
         (tmp_path / "b.png").write_bytes(encode_png(radiograph(0)))
-        uri = str(tmp_path / "b.png")
-        return version(TAUGHT, replace(TESTED, uri=uri, width_px=80, height_px=96))
+        file = read_file(tmp_path / "b.png")
+        registered = replace(TESTED, uri=str(tmp_path / "b.png"), pixel_hash=file.pixel_hash)
+        return version(TAUGHT, registered)
 
     @staticmethod
     def stored(path: Path, *, broken: bool = False) -> StoredWeights:

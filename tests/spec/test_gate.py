@@ -61,10 +61,11 @@ def test_says_how_many_images_would_tell_and_who_may_decide_meanwhile() -> None:
 
 
 def test_does_not_judge_a_finding_of_few_lesions() -> None:
-    [check] = [
+    [check, of_boxes] = [
         check for check in decide(*_asked("better")).checks if check.outcome is Outcome.NOT_JUDGED
     ]
 
+    assert of_boxes.name == "calibration of boxes"
     assert check.sentence == "Too few lesions to judge alone, 30 are needed: Atelectasis (29)."
 
 
@@ -78,7 +79,7 @@ def test_holds_the_next_ones_against_real_gains_only() -> None:
 
 
 def test_asks_for_more_certainty_at_every_look() -> None:
-    assert [error_at_look(look) for look in (1, 2, 5)] == [0.05, 0.025, 0.01]
+    assert [error_at_look(look) for look in (1, 2, 5)] == [0.025, 0.0125, 0.005]
 
 
 @pytest.mark.parametrize(

@@ -56,8 +56,8 @@ def describe_detection(
     Returns
     -------
     dict
-        mAP at three overlaps, FROC, image-level AUC, calibration, marks on images without lesions,
-        every finding, every slice of at least ten images. A figure is
+        Mean average precision at three overlaps, FROC, image-level AUC, calibration, marks on
+        images without lesions, every finding, every slice of at least ten images. A figure is
         ``{"estimate", "low", "high"}`` with a 95 % interval, each None where it is not defined.
     """
     figures: dict[str, Statistic] = {

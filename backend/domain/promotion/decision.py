@@ -11,7 +11,7 @@ from backend.domain.promotion.changes import Comparison
 from backend.domain.promotion.guards import ENOUGH_LESIONS, Check, Outcome, guard
 from backend.domain.promotion.verdicts import NEWS_FROM, Circumstances, Verdict, margin
 
-_ERROR = 0.05
+_ERROR = 0.025
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +82,9 @@ def decide(comparison: Comparison | None, facts: Circumstances) -> GateDecision:
     it is not further than the margin below the best that ever served, and enough of what it
     learned from is new. Otherwise the champion stays.
 
-    "Shown" means: with 95 % certainty by a paired bootstrap; for "better" with more at every
-    further look at the same test images (`error_at_look`). Of the best, only gains beyond one
-    standard error are noted, after the Ladder: a lucky night does not raise the bar.
+    "Shown" means: with 95 % certainty by a paired bootstrap; for "better" with 97.5 %, and more
+    at every further look at the same test images (`error_at_look`). Of the best, only gains
+    beyond one standard error are noted, after the Ladder: a lucky night does not raise the bar.
 
     References
     ----------
@@ -115,12 +115,12 @@ def error_at_look(look: int) -> float:
     Returns
     -------
     float
-        5 %, then less at every look: who asks often enough is right by chance.
+        2.5 %, then less at every look: who asks often enough is right by chance.
 
     Examples
     --------
     >>> error_at_look(1), error_at_look(10)
-    (0.05, 0.005)
+    (0.025, 0.0025)
     """
     return _ERROR / look
 

@@ -85,8 +85,8 @@ def guard(comparison: Comparison, allowed: float) -> tuple[Check, ...]:
         *_findings(comparison),
         _critical(comparison),
         *_empties(comparison.empties),
-        *_calibration("detections", "D-ECE", comparison.d_ece),
-        *_calibration("boxes", "LaECE", comparison.la_ece),
+        *_calibration(comparison.d_ece),
+        *_box_calibration(comparison.la_ece),
     )
 
 
@@ -214,17 +214,33 @@ def _empties(harm: Harm | None) -> Iterator[Check]:
     )
 
 
-def _calibration(of_what: str, short: str, harm: Harm | None) -> Iterator[Check]:
+def _calibration(harm: Harm | None) -> Iterator[Check]:
     if harm is None:
         return
     is_harmed = harm.p_harmed >= HARMED_FROM
     said = "they mean less" if is_harmed else "they mean as much as before"
     yield Check(
-        f"calibration of {of_what}",
+        "calibration",
         Outcome.HARMED if is_harmed else Outcome.PASSED,
-        f"Scores of {of_what}: {said}; {short} {harm.challenger:.3f} against {harm.champion:.3f} "
-        f"(over {HARM_IN_CALIBRATION:g} more in {harm.p_harmed:.0%} of the resamples).",
+        f"Scores as probabilities: {said}; D-ECE {harm.challenger:.3f} against "
+        f"{harm.champion:.3f} (over {HARM_IN_CALIBRATION:g} more in {harm.p_harmed:.0%} of the "
+        "resamples).",
     )
+
+
+def _box_calibration(harm: Harm | None) -> Iterator[Check]:
+    """Report LaECE, and judge nothing by it.
+
+    Scores say how likely a mark is true, not how well its box sits. So LaECE holds a term that
+    grows with the scores of true marks, and with it for every model that is better.
+    """
+    if harm is not None:
+        yield Check(
+            "calibration of boxes",
+            Outcome.NOT_JUDGED,
+            f"LaECE {harm.challenger:.3f} against {harm.champion:.3f}, for the record: it rises "
+            "with every true mark that a model becomes surer of.",
+        )
 
 
 def _points(share: float) -> str:
