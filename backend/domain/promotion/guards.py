@@ -127,7 +127,7 @@ def _sensitivity(rate: float, change: Change, allowed: float) -> Check:
     return Check(
         f"sensitivity at {rate:g} false marks per image",
         outcome,
-        f"At {rate:g} false marks per image {change.challenger:.1%} of the findings are marked "
+        f"At {rate:g} false marks per image {change.challenger:.1%} of the lesions are marked "
         f"against {change.champion:.1%}: {said} ({_points(change.difference)}, with 95 % "
         f"certainty not below {_points(change.low)}; allowed {_points(-allowed)}).",
     )
