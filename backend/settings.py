@@ -125,10 +125,10 @@ class Settings(BaseSettings):
     )
     sync_every_seconds: int = Field(default=300, ge=5, description="reconciling sync")
     nightly_schedule: str = Field(default="0 2 * * *", description="cron, in that time zone")
-    time_zone: str = Field(
-        default="",
+    time_zone: str | None = Field(
+        default=None,
         validation_alias=AliasChoices("OVERREAD_TIME_ZONE", "TZ"),
-        description='of the schedule, e.g. "Europe/Berlin"; the machine\'s when empty',
+        description='of the schedule, e.g. "Europe/Berlin"; the machine\'s when unset',
     )
 
     @property

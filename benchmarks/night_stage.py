@@ -6,14 +6,17 @@ import os
 import shutil
 import sqlite3
 import sys
+from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from backend.demo import sample
 from backend.demo.simulated_readers import SIMULATED_READERS
 from backend.desk import open_desk, queue_rules, routing_rules
+from backend.domain.findings import Finding
+from backend.domain.images import Split
 from backend.formats.original_sizes import SizePx
 from backend.formats.placement import PlacedReadings
 from backend.opened import open_store
@@ -24,9 +27,10 @@ from backend.workflow.adopt_weights import adopt_weights
 from backend.workflow.chain_run import Watchers
 from backend.workflow.night_report import NightReport
 from backend.workflow.nightly import NightRules, nightly
-from backend.workflow.register_images import register_images
+from backend.workflow.register_images import ImageSet, PlaceReadings, register_images
 
-_UNREAD = 6
+_SPLITS = (Split.TRAIN,) * 10 + (Split.VALIDATION,) * 3 + (Split.TEST,) * 3
+_UNREAD = 2
 _CONTENT = {
     "dataset versions": "SELECT name, sha256 FROM dataset_version ORDER BY name",
     "model versions": "SELECT name, state, weights_sha256, dataset_version, map40 "
@@ -132,8 +136,14 @@ class Stage:
         return self.ask(_CONTENT[what])
 
 
-def set_stage(folder: Path, *, epochs: int = 2) -> Stage:
-    """Make the project: the sample read by three readers, but for six images, and a champion.
+def set_stage(
+    folder: Path,
+    *,
+    epochs: int = 1,
+    place_readings: PlaceReadings | None = None,
+    splits: Sequence[Split] = _SPLITS,
+) -> Stage:
+    """Make the project: radiographs of the sample, readers, readings, and a weak champion.
 
     Parameters
     ----------
@@ -141,6 +151,11 @@ def set_stage(folder: Path, *, epochs: int = 2) -> Stage:
         Where it is kept.
     epochs : int
         Passes of the training.
+    place_readings : callable or None
+        Gives the readings; those of the sample's simulated readers, but for two images, when
+        None.
+    splits : sequence of Split
+        Of the images, in their order.
 
     Returns
     -------
@@ -158,9 +173,27 @@ def set_stage(folder: Path, *, epochs: int = 2) -> Stage:
         runtime="torch",
         worklist_size=4,
     )
-    images = sample.sample_images()
-    published = sample.published_boxes()
-    unread = set(sorted(images.files.values())[-_UNREAD:])
+    store = open_store(settings)
+    register_images(store, _radiographs(splits, place_readings), now=now())
+    weak = _untrained(folder / "untrained.pt")
+    with store.transaction() as unit:
+        adopt_weights(unit, weak, settings.weights_dir, origin="never trained", now=now())
+        unit.readers.ensure([reader.reader_id for reader in SIMULATED_READERS], now=now())
+        for number, reader in enumerate(SIMULATED_READERS, start=1):
+            email = f"{reader.reader_id}@example.org"
+            unit.readers.add_project(ReaderProject(reader.reader_id, email, number, number))
+    store.close()
+    stage = Stage(settings, folder / "untouched")
+    shutil.copytree(settings.data_dir, stage.untouched)
+    return stage
+
+
+def _radiographs(splits: Sequence[Split], place_readings: PlaceReadings | None) -> ImageSet:
+    """Return as many radiographs as there are splits, those with published boxes first."""
+    images, published = sample.sample_images(), sample.published_boxes()
+    chosen = sorted(images.files, key=lambda path: (path.stem not in published, path.stem))
+    files = {path: path.stem for path in chosen[: len(splits)]}
+    unread = set(sorted(files.values())[-_UNREAD:])
 
     def place(image_id: str, stored: SizePx) -> tuple[PlacedReadings, SizePx | None]:
         size = {"width_px": stored.width_px, "height_px": stored.height_px}
@@ -171,14 +204,22 @@ def set_stage(folder: Path, *, epochs: int = 2) -> Stage:
         }
         return PlacedReadings(readings, (), is_size_assumed=False), None
 
-    store = open_store(settings)
-    register_images(store, replace(images, place_readings=place), now=now())
-    with store.transaction() as unit:
-        adopt_weights(unit, sample.WEIGHTS, settings.weights_dir, origin="sample", now=now())
-        for number, reader in enumerate(SIMULATED_READERS, start=1):
-            email = f"{reader.reader_id}@example.org"
-            unit.readers.add_project(ReaderProject(reader.reader_id, email, number, number))
-    store.close()
-    stage = Stage(settings, folder / "untouched")
-    shutil.copytree(settings.data_dir, stage.untouched)
-    return stage
+    return ImageSet(
+        images.source,
+        dict(files),
+        patients={path: path.stem for path in files},
+        splits=dict(zip(files.values(), splits, strict=True)),
+        place_readings=place_readings or place,
+    )
+
+
+def _untrained(path: Path) -> Path:
+    import torch  # noqa: PLC0415 - takes seconds
+
+    from ml_backend.ultralytics_settings import import_part  # noqa: PLC0415 - takes seconds
+
+    torch.manual_seed(0)
+    network = import_part("nn.tasks").DetectionModel("yolo26n.yaml", nc=14, verbose=False)
+    network.names = {int(finding): finding.title for finding in Finding}
+    torch.save({"model": network.half(), "train_args": {"imgsz": 64}}, path)
+    return path

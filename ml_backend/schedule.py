@@ -36,15 +36,15 @@ class Schedule:
     zone: tzinfo
 
     @classmethod
-    def of(cls, cron: str, zone: str = "") -> "Schedule":
+    def of(cls, cron: str, zone: str | None = None) -> "Schedule":
         """Return a schedule as people write it.
 
         Parameters
         ----------
         cron : str
             Cron form.
-        zone : str
-            IANA name such as "Europe/Berlin"; the zone of the machine when empty.
+        zone : str or None
+            IANA name such as "Europe/Berlin"; the zone of the machine when None.
 
         Returns
         -------
@@ -141,7 +141,7 @@ def wait_until(
         sleep(min(left, _LONGEST_NAP).total_seconds())
 
 
-def _zone(name: str) -> tzinfo:
+def _zone(name: str | None) -> tzinfo:
     if name:
         try:
             return ZoneInfo(name)

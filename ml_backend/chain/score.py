@@ -2,6 +2,7 @@
 
 from backend.domain.models import ModelVersion
 from backend.workflow.chain_step import NothingToDoError, StoppedError
+from backend.workflow.record_predictions import unscored
 from ml_backend.chain.workshop import Workshop
 from ml_backend.image_cache import ImageCache
 from ml_backend.open_detector import open_detector
@@ -32,14 +33,16 @@ def score(workshop: Workshop) -> dict[str, object]:
     """
     with workshop.store.snapshot() as unit:
         champion, challenger = unit.models.champion(), unit.models.challenger()
-    if champion is None:
-        raise NothingToDoError("no model version is champion yet")
-    reports = [_score_with(workshop, model) for model in (champion, challenger) if model]
-    failed = max(len(report.failed) for report in reports)
+        if champion is None:
+            raise NothingToDoError("no model version is champion yet")
+        # Opening a detector takes longer than asking.
+        due = [one for one in (champion, challenger) if one and unscored(unit, one.name)]
+    reports = {model.name: _score_with(workshop, model) for model in due}
+    failed = max((len(report.failed) for report in reports.values()), default=0)
     return {
         "model_version": champion.name,
         "shadow": challenger and challenger.name,
-        "scored": reports[0].scored,
+        "scored": reports[champion.name].scored if champion.name in reports else 0,
         "failed": failed,
         "problems": [f"{failed} images could not be read: overread score lists them"]
         if failed
