@@ -1,7 +1,5 @@
-"""Save and find model versions and training runs."""
+"""Save and find model versions."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
 
@@ -9,44 +7,17 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from backend.domain.models import ModelState, ModelVersion
-from backend.domain.score_calibration import Scoring
-from backend.store.tables import ModelVersionRow, TrainingRunRow
+from backend.store.model_history import ModelHistory
+from backend.store.model_rows import as_model, as_row
+from backend.store.tables import ModelVersionRow
 
 
 class UnknownModelVersionError(LookupError):
     """No model version has this name."""
 
 
-@dataclass(frozen=True, slots=True)
-class TrainingRun:
-    """One attempt to train a model version.
-
-    Attributes
-    ----------
-    id : int
-        Key in the store.
-    dataset_version : str
-        What it trained on.
-    state : str
-        "running", "finished" or "failed".
-    started_at : datetime
-        When it began.
-    model_version : str or None
-        What came of it.
-    outcome : str or None
-        In one sentence, how it ended.
-    """
-
-    id: int
-    dataset_version: str
-    state: str
-    started_at: datetime
-    model_version: str | None
-    outcome: str | None
-
-
 class Models:
-    """The model versions and training runs kept in the store.
+    """The model versions kept in the store.
 
     Parameters
     ----------
@@ -78,20 +49,7 @@ class Models:
         model : ModelVersion
             With a name that is not taken.
         """
-        self._session.add(
-            ModelVersionRow(
-                name=model.name,
-                state=model.state,
-                weights_uri=model.weights_uri,
-                weights_sha256=model.weights_sha256,
-                dataset_version=model.dataset_version,
-                map40=model.map40,
-                report=dict(model.report),
-                scoring=model.scoring and model.scoring.as_json(),
-                created_at=model.created_at,
-                promoted_at=model.promoted_at,
-            )
-        )
+        self._session.add(as_row(model))
         self._session.flush()
 
     def get(self, name: str) -> ModelVersion:
@@ -116,7 +74,7 @@ class Models:
         if row is None:
             known = ", ".join(model.name for model in self.all()) or "none yet"
             raise UnknownModelVersionError(f"no model version {name!r}; there are: {known}")
-        return _model(row)
+        return as_model(row)
 
     def all(self) -> list[ModelVersion]:
         """Return every model version.
@@ -127,7 +85,7 @@ class Models:
             Oldest first.
         """
         query = select(ModelVersionRow).order_by(ModelVersionRow.created_at, ModelVersionRow.name)
-        return [_model(row) for row in self._session.scalars(query)]
+        return [as_model(row) for row in self._session.scalars(query)]
 
     def champion(self) -> ModelVersion | None:
         """Return the model version that serves.
@@ -140,7 +98,7 @@ class Models:
         row = self._session.scalar(
             select(ModelVersionRow).where(ModelVersionRow.state == ModelState.CHAMPION)
         )
-        return None if row is None else _model(row)
+        return None if row is None else as_model(row)
 
     def previous_champion(self) -> ModelVersion | None:
         """Return the model version that a rollback goes back to.
@@ -156,9 +114,30 @@ class Models:
             .order_by(ModelVersionRow.promoted_at.desc(), ModelVersionRow.created_at.desc())
             .limit(1)
         )
-        return None if row is None else _model(row)
+        return None if row is None else as_model(row)
 
-    def crown(self, name: str, *, now: datetime) -> None:
+    def challenger(self) -> ModelVersion | None:
+        """Return the challenger that scores in the shadow.
+
+        Returns
+        -------
+        ModelVersion or None
+            The newest; None when there is none.
+        """
+        row = self._session.scalar(
+            select(ModelVersionRow)
+            .where(
+                ModelVersionRow.state == ModelState.CHALLENGER,
+                ModelVersionRow.shadow_since.is_not(None),
+            )
+            .order_by(ModelVersionRow.created_at.desc(), ModelVersionRow.name.desc())
+            .limit(1)
+        )
+        return None if row is None else as_model(row)
+
+    def crown(
+        self, name: str, *, now: datetime, actor: str = "system", reason: str | None = None
+    ) -> None:
         """Make a model version the champion and retire the one before.
 
         Parameters
@@ -167,6 +146,10 @@ class Models:
             Which.
         now : datetime
             The time; aware.
+        actor : str
+            Who or what decided it.
+        reason : str or None
+            Why.
 
         Raises
         ------
@@ -182,8 +165,9 @@ class Models:
         self._session.execute(
             update(ModelVersionRow)
             .where(ModelVersionRow.name == name)
-            .values(state=ModelState.CHAMPION, promoted_at=now)
+            .values(state=ModelState.CHAMPION, promoted_at=now, shadow_since=None)
         )
+        ModelHistory(self._session).begin_service(name, now=now, actor=actor, reason=reason)
 
     def set_state(self, name: str, state: ModelState) -> None:
         """Change a model version's standing.
@@ -198,102 +182,3 @@ class Models:
         self._session.execute(
             update(ModelVersionRow).where(ModelVersionRow.name == name).values(state=state)
         )
-
-    def start_run(
-        self, dataset_version: str, recipe: Mapping[str, object], *, now: datetime
-    ) -> int:
-        """Record that a training run began.
-
-        Parameters
-        ----------
-        dataset_version : str
-            What it trains on.
-        recipe : mapping
-            Everything that is needed to repeat it.
-        now : datetime
-            The time; aware.
-
-        Returns
-        -------
-        int
-            Key of the run.
-        """
-        row = TrainingRunRow(
-            dataset_version=dataset_version, state="running", recipe=dict(recipe), started_at=now
-        )
-        self._session.add(row)
-        self._session.flush()
-        return row.id
-
-    def end_run(
-        self, run_id: int, *, state: str, outcome: str, model_version: str | None, now: datetime
-    ) -> None:
-        """Record how a training run ended.
-
-        Parameters
-        ----------
-        run_id : int
-            Which.
-        state : str
-            "finished" or "failed".
-        outcome : str
-            In one sentence, how.
-        model_version : str or None
-            What came of it.
-        now : datetime
-            The time; aware.
-        """
-        self._session.execute(
-            update(TrainingRunRow)
-            .where(TrainingRunRow.id == run_id)
-            .values(state=state, outcome=outcome, model_version=model_version, ended_at=now)
-        )
-
-    def fail_interrupted_runs(self, *, now: datetime) -> None:
-        """Record that runs which still count as running were cut off.
-
-        Parameters
-        ----------
-        now : datetime
-            The time; aware. Nobody else trains: the caller holds the lease.
-        """
-        self._session.execute(
-            update(TrainingRunRow)
-            .where(TrainingRunRow.state == "running")
-            .values(state="failed", outcome="interrupted", ended_at=now)
-        )
-
-    def runs(self) -> list[TrainingRun]:
-        """Return every training run.
-
-        Returns
-        -------
-        list of TrainingRun
-            Oldest first.
-        """
-        return [
-            TrainingRun(
-                id=row.id,
-                dataset_version=row.dataset_version,
-                state=row.state,
-                started_at=row.started_at,
-                model_version=row.model_version,
-                outcome=row.outcome,
-            )
-            for row in self._session.scalars(select(TrainingRunRow).order_by(TrainingRunRow.id))
-        ]
-
-
-def _model(row: ModelVersionRow) -> ModelVersion:
-    return ModelVersion(
-        name=row.name,
-        state=ModelState(row.state),
-        weights_uri=row.weights_uri,
-        weights_sha256=row.weights_sha256,
-        created_at=row.created_at,
-        dataset_version=row.dataset_version,
-        map40=row.map40,
-        report=dict(row.report),
-        promoted_at=row.promoted_at,
-        scoring=Scoring.from_json(row.scoring) if row.scoring else None,
-    )

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from backend.workflow.chain_step import StoppedError
 from ml_backend.runtimes.torch_runtime import choose_device
 from ml_backend.training.weights import BaseWeightsMissingError
 from ml_backend.ultralytics_settings import import_part
@@ -73,6 +74,7 @@ def fit(
     *,
     device: str = "auto",
     on_epoch: Callable[[int, int, dict[str, float]], None] = lambda *_: None,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> Path:
     """Fine-tune base weights on a dataset folder.
 
@@ -92,6 +94,8 @@ def fit(
     on_epoch : callable
         Called after every epoch with its number from 1, the number of epochs, and by name the
         losses and, where epochs are chosen by them, the validation figures.
+    should_stop : callable
+        Asked after every epoch; called again later, training goes on after that one.
 
     Returns
     -------
@@ -104,6 +108,8 @@ def fit(
     ------
     BaseWeightsMissingError
         If `base_weights` is no file.
+    StoppedError
+        If it was asked to stop.
     """
     if not base_weights.is_file():
         raise BaseWeightsMissingError(f"{base_weights} is no file; give a checkpoint of YOLO")
@@ -118,7 +124,10 @@ def fit(
     trainer = _trainer(folder, base_weights, recipe, choose_device(device), checkpoint)
     _report_progress(trainer, on_epoch)
     trainer.add_callback("on_model_save", lambda at: _keep(at, chosen, checkpoint))
+    trainer.add_callback("on_fit_epoch_end", lambda at: _stop_if_asked(at, should_stop))
     trainer.train()
+    if not (run / "finished").exists():
+        raise StoppedError("training was asked to stop; it goes on after its last epoch")
     return chosen
 
 
@@ -184,6 +193,11 @@ def _report_progress(
         on_epoch(at.epoch + 1, at.epochs, finite)
 
     trainer.add_callback("on_fit_epoch_end", report)
+
+
+def _stop_if_asked(trainer: Any, should_stop: Callable[[], bool]) -> None:  # noqa: ANN401 - no types
+    if trainer.epoch + 1 < trainer.epochs and should_stop():
+        trainer.stop = True  # ultralytics tells its other processes
 
 
 def _is_kept_run_of(run: Path, key: Mapping[str, object]) -> bool:

@@ -10,7 +10,7 @@ from backend.settings import Settings
 from backend.store.unit_of_work import Store
 from backend.workflow.fill_worklists import QueueRules, fill_worklists
 from tests.cli.conftest import CommandLine, write_radiograph
-from tests.store.samples import LATER, NOW, enrol, model, predicted, serve
+from tests.store.samples import NOW, enrol, predicted, serve
 
 
 @pytest.fixture
@@ -103,33 +103,6 @@ class TestConsensus:
         assert "overread, wbf, majority, union" in method.told
         assert "there are: overread-2-" in version.told
         assert "Traceback" not in method.told + version.told
-
-
-class TestModels:
-    def test_say_that_there_is_nothing_to_go_back_to(self, filled: CommandLine) -> None:
-        outcome = filled("models", "rollback")
-
-        assert outcome.code == 1
-        assert "models list" in outcome.told
-        assert filled("models", "list", "--json").json == []
-        assert "overread retrain" in filled("score").told
-
-    def test_are_promoted_and_rolled_back_by_hand(self, served: CommandLine) -> None:
-        store = Store(Settings(data_dir=served.data_dir).sqlalchemy_url)
-        with store.transaction() as unit:
-            unit.models.add(model("m2", created_at=LATER))
-        store.close()
-
-        assert served("models", "promote", "m2", "--json").json == {"champion": "m2"}
-        assert served("models", "rollback", "--json").json == {"champion": "m1"}
-
-        listed = served("models", "list", "--json").json
-        assert [(one["name"], one["state"]) for one in listed] == [
-            ("m1", "champion"), ("m2", "rejected"),
-        ]  # fmt: skip
-        unknown = served("models", "promote", "m9")
-        assert unknown.code == 1
-        assert "there are: m1, m2" in unknown.told
 
 
 class TestQueue:

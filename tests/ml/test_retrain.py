@@ -23,6 +23,7 @@ from backend.terminal import now
 from backend.workflow.promote_model import roll_back
 from backend.workflow.reconcile_store import reconcile_store
 from backend.workflow.register_images import ImageSet, register_images
+from backend.workflow.retrain_report import RetrainReport
 from ml_backend.champion_watch import ChampionWatch
 from ml_backend.live_model import LiveModel, WeightsTamperedError
 from ml_backend.score_pool import score_pool
@@ -33,7 +34,7 @@ torch = pytest.importorskip("torch")
 if find_spec("ultralytics") is None:  # not importorskip: it would import with telemetry on
     pytest.skip("needs the extra `ml`", allow_module_level=True)
 
-from ml_backend.retrain import Retrain  # noqa: E402
+from ml_backend.retrain import retrain as train_a_challenger  # noqa: E402
 from ml_backend.ultralytics_settings import import_part  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
@@ -95,23 +96,23 @@ def filled(settings: Settings, tmp_path: Path) -> Iterator[Store]:
     store.close()
 
 
-def retrain(store: Store, settings: Settings) -> Retrain:
-    return Retrain(store, settings, now, Silence())
+def retrain(store: Store, settings: Settings, *, force: bool = False) -> RetrainReport:
+    return train_a_challenger(store, settings, clock=now, progress=Silence(), force=force)
 
 
 class TestRetrain:
     def test_makes_the_first_champion_and_then_waits_for_news(
         self, filled: Store, settings: Settings
     ) -> None:
-        first = retrain(filled, settings).run()
-        second = retrain(filled, settings).run()
+        first = retrain(filled, settings)
+        second = retrain(filled, settings)
 
         assert (first.model_version, first.promoted) == ("m1", True)
         assert first.map40 is not None
         assert (second.model_version, second.promoted) == (None, False)
         with filled.snapshot() as unit:
             champion = unit.models.champion()
-            runs = unit.models.runs()
+            runs = unit.training_runs.all()
         assert champion is not None
         assert champion.dataset_version == "d1"
         assert Path(champion.weights_uri).is_file()
@@ -125,15 +126,15 @@ class TestRetrain:
     def test_leaves_the_champion_when_it_is_cut_off(
         self, filled: Store, settings: Settings, tmp_path: Path
     ) -> None:
-        retrain(filled, settings).run()
+        retrain(filled, settings)
         Path(settings.base_weights).unlink()
 
         with pytest.raises(FileNotFoundError, match="OVERREAD_BASE_WEIGHTS"):
-            retrain(filled, settings).run(force=True)
+            retrain(filled, settings, force=True)
 
         with filled.snapshot() as unit:
             champion = unit.models.champion()
-            states = [run.state for run in unit.models.runs()]
+            states = [run.state for run in unit.training_runs.all()]
         assert champion is not None
         assert champion.name == "m1"
         assert states == ["finished", "failed"]
@@ -210,7 +211,7 @@ class TestChampionWatch:
     ) -> None:
         live = LiveModel()
         watch = ChampionWatch(settings, filled, live)
-        retrain(filled, settings).run()
+        retrain(filled, settings)
         watch.look()
         assert live.model_version == "m1"
 

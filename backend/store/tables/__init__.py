@@ -19,12 +19,14 @@ from backend.store.tables.consensus import (
 from backend.store.tables.datasets import DatasetImageRow, DatasetVersionRow, ReleaseRow
 from backend.store.tables.images import ImageRow
 from backend.store.tables.models import (
+    ModelServiceRow,
     ModelVersionRow,
     PredictedBoxRow,
     PredictionRow,
     ScoringFailureRow,
     TrainingRunRow,
 )
+from backend.store.tables.nights import NightLineRow, NightRunRow, NightStepRow
 from backend.store.tables.people import (
     AccountRow,
     ReaderRow,
@@ -50,7 +52,11 @@ __all__ = [
     "DatasetVersionRow",
     "ImageRow",
     "LeaseRow",
+    "ModelServiceRow",
     "ModelVersionRow",
+    "NightLineRow",
+    "NightRunRow",
+    "NightStepRow",
     "PredictedBoxRow",
     "PredictionRow",
     "ReadBoxRow",
