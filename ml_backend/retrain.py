@@ -24,7 +24,8 @@ from ml_backend.open_detector import load_yolo, open_detector
 from ml_backend.training.calibrate import learn_scoring, measure_scoring
 from ml_backend.training.dataset_folder import write_dataset_folder
 from ml_backend.training.evaluate import LOWEST_SCORE, evaluate
-from ml_backend.training.fit import Recipe, fit
+from ml_backend.training.fit import fit
+from ml_backend.training.recipe import Recipe
 from ml_backend.training.trained import Trained
 from ml_backend.training.weights import StoredWeights, find_base_weights, store_weights
 
@@ -219,10 +220,10 @@ class Retrain:
             loss = sum(value for name, value in figures.items() if name.startswith("train/"))
             self.progress.advance(epoch, f"loss {loss:.2f}")
 
-        best = fit(
+        fitted = fit(
             folder.path, base_weights, recipe, device=self.settings.device, on_epoch=on_epoch
         )
-        return store_weights(best, self.settings.weights_dir), folder.skipped
+        return store_weights(fitted.weights, self.settings.weights_dir), folder.skipped
 
     def _learn_scoring(self, version: DatasetVersion, weights: StoredWeights) -> Scoring:
         validation = version.in_split(Split.VALIDATION)

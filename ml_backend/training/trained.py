@@ -7,7 +7,7 @@ from backend.domain.dataset import DatasetImage
 from backend.domain.metrics.average_precision import DetectionQuality
 from backend.domain.score_calibration import Scoring
 from backend.domain.skipped import Skipped
-from ml_backend.training.fit import Recipe
+from ml_backend.training.recipe import Recipe
 from ml_backend.training.weights import StoredWeights
 
 
