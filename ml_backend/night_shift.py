@@ -6,9 +6,10 @@ from datetime import datetime
 
 from backend.settings import Settings
 from backend.store.unit_of_work import Store
+from backend.workflow.chain_step import Progress
 from ml_backend.image_cache import ImageCache
 from ml_backend.open_detector import open_detector
-from ml_backend.retrain import Progress, Retrain
+from ml_backend.retrain import Retrain
 from ml_backend.score_pool import score_pool
 
 

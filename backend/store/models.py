@@ -1,7 +1,5 @@
-"""Save and find model versions and training runs."""
+"""Save and find model versions."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
 
@@ -10,43 +8,15 @@ from sqlalchemy.orm import Session
 
 from backend.domain.models import ModelState, ModelVersion
 from backend.domain.score_calibration import Scoring
-from backend.store.tables import ModelVersionRow, TrainingRunRow
+from backend.store.tables import ModelVersionRow
 
 
 class UnknownModelVersionError(LookupError):
     """No model version has this name."""
 
 
-@dataclass(frozen=True, slots=True)
-class TrainingRun:
-    """One attempt to train a model version.
-
-    Attributes
-    ----------
-    id : int
-        Key in the store.
-    dataset_version : str
-        What it trained on.
-    state : str
-        "running", "finished" or "failed".
-    started_at : datetime
-        When it began.
-    model_version : str or None
-        What came of it.
-    outcome : str or None
-        In one sentence, how it ended.
-    """
-
-    id: int
-    dataset_version: str
-    state: str
-    started_at: datetime
-    model_version: str | None
-    outcome: str | None
-
-
 class Models:
-    """The model versions and training runs kept in the store.
+    """The model versions kept in the store.
 
     Parameters
     ----------
@@ -198,90 +168,6 @@ class Models:
         self._session.execute(
             update(ModelVersionRow).where(ModelVersionRow.name == name).values(state=state)
         )
-
-    def start_run(
-        self, dataset_version: str, recipe: Mapping[str, object], *, now: datetime
-    ) -> int:
-        """Record that a training run began.
-
-        Parameters
-        ----------
-        dataset_version : str
-            What it trains on.
-        recipe : mapping
-            Everything that is needed to repeat it.
-        now : datetime
-            The time; aware.
-
-        Returns
-        -------
-        int
-            Key of the run.
-        """
-        row = TrainingRunRow(
-            dataset_version=dataset_version, state="running", recipe=dict(recipe), started_at=now
-        )
-        self._session.add(row)
-        self._session.flush()
-        return row.id
-
-    def end_run(
-        self, run_id: int, *, state: str, outcome: str, model_version: str | None, now: datetime
-    ) -> None:
-        """Record how a training run ended.
-
-        Parameters
-        ----------
-        run_id : int
-            Which.
-        state : str
-            "finished" or "failed".
-        outcome : str
-            In one sentence, how.
-        model_version : str or None
-            What came of it.
-        now : datetime
-            The time; aware.
-        """
-        self._session.execute(
-            update(TrainingRunRow)
-            .where(TrainingRunRow.id == run_id)
-            .values(state=state, outcome=outcome, model_version=model_version, ended_at=now)
-        )
-
-    def fail_interrupted_runs(self, *, now: datetime) -> None:
-        """Record that runs which still count as running were cut off.
-
-        Parameters
-        ----------
-        now : datetime
-            The time; aware. Nobody else trains: the caller holds the lease.
-        """
-        self._session.execute(
-            update(TrainingRunRow)
-            .where(TrainingRunRow.state == "running")
-            .values(state="failed", outcome="interrupted", ended_at=now)
-        )
-
-    def runs(self) -> list[TrainingRun]:
-        """Return every training run.
-
-        Returns
-        -------
-        list of TrainingRun
-            Oldest first.
-        """
-        return [
-            TrainingRun(
-                id=row.id,
-                dataset_version=row.dataset_version,
-                state=row.state,
-                started_at=row.started_at,
-                model_version=row.model_version,
-                outcome=row.outcome,
-            )
-            for row in self._session.scalars(select(TrainingRunRow).order_by(TrainingRunRow.id))
-        ]
 
 
 def _model(row: ModelVersionRow) -> ModelVersion:

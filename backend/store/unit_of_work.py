@@ -26,6 +26,7 @@ from backend.store.readings import Readings
 from backend.store.records import Records
 from backend.store.second_looks import SecondLooks
 from backend.store.set_asides import SetAsides
+from backend.store.training_runs import TrainingRuns
 from backend.store.worklists import Worklists
 
 __all__ = ["Store", "StoreUnavailableError", "UnitOfWork"]
@@ -61,6 +62,7 @@ class UnitOfWork:
         self.records = Records(session)
         self.second_looks = SecondLooks(session)
         self.set_asides = SetAsides(session)
+        self.training_runs = TrainingRuns(session)
         self.worklists = Worklists(session)
 
 

@@ -27,7 +27,7 @@ def note_looks(
     on_start : callable
         Called with the number of images that wait, when there are any.
     on_images : callable
-        Called with the number of further images that are done.
+        Called with the number of images that are done.
 
     Returns
     -------
@@ -49,5 +49,5 @@ def note_looks(
                 skipped.append(Skipped(image.id, str(problem)))
         with store.transaction() as unit:
             unit.images.set_looks(looks)
-        on_images(len(some))
+        on_images(start + len(some))
     return skipped

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from backend.workflow.chain_step import StoppedError
 from ml_backend.training.devices import TrainingDevices, training_devices
 from ml_backend.training.epochs import EpochFigures, keep_epoch, kept_epochs, watch_epochs
 from ml_backend.training.recipe import Recipe
@@ -57,6 +58,7 @@ def fit(
     *,
     device: str = "auto",
     on_epoch: OnEpoch = lambda *_: None,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> Fitted:
     """Fine-tune base weights on a dataset folder.
 
@@ -75,6 +77,9 @@ def fit(
         "auto" for the first GPU or else the CPU, "cpu", a CUDA index, or several as in "0,1".
     on_epoch : callable
         Called after every epoch with its number from 1, the number of epochs, and its figures.
+    should_stop : callable
+        Asked after every epoch; called again later, training goes on after that one. Training
+        on several GPUs is not asked: it runs in processes of its own.
 
     Returns
     -------
@@ -85,6 +90,8 @@ def fit(
     ------
     BaseWeightsMissingError
         If `base_weights` is no file.
+    StoppedError
+        If it was asked to stop.
     NotEnoughMemoryError
         If memory does not suffice, however few images are computed at a time.
     """
@@ -99,13 +106,16 @@ def fit(
         trainer = _trainer(folder, base_weights, recipe, devices, batch)
         trainer.add_callback("on_model_save", partial(_keep, run=run))
         try:
-            _train(trainer, run, recipe, devices, on_epoch)
+            _train(trainer, run, recipe, devices, on_epoch, should_stop)
         except RuntimeError as error:
             if not _is_out_of_memory(error):
                 raise
             batch = _smaller(min(batch, int(trainer.batch_size)), devices, recipe)
             del trainer, error
             _free_memory()
+            continue
+        if not (run / "finished.json").exists():
+            raise StoppedError("training was asked to stop; it goes on after its last epoch")
     finished = json.loads((run / "finished.json").read_text())
     return Fitted(run / "chosen.pt", finished["batch"], kept_epochs(run))
 
@@ -151,6 +161,7 @@ def _train(
     recipe: Recipe,
     devices: TrainingDevices,
     on_epoch: OnEpoch,
+    should_stop: Callable[[], bool],
 ) -> None:
     if devices.are_several:  # epochs end in other processes, which leave their figures in files
         watching = watch_epochs(run, lambda figures: _report(figures, recipe.epochs, on_epoch))
@@ -159,6 +170,7 @@ def _train(
         trainer.add_callback(
             "on_fit_epoch_end", lambda at: _report_last(at, run, recipe.epochs, on_epoch)
         )
+        trainer.add_callback("on_fit_epoch_end", lambda at: _stop_if_asked(at, should_stop))
     with watching:
         trainer.train()
 
@@ -173,6 +185,11 @@ def _report_last(
     # The closing validation is announced as one more epoch, which is not kept.
     if kept and kept[-1]["epoch"] == trainer.epoch + 1:
         _report(kept[-1], epochs, on_epoch)
+
+
+def _stop_if_asked(trainer: Any, should_stop: Callable[[], bool]) -> None:  # noqa: ANN401 - no types
+    if trainer.epoch + 1 < trainer.epochs and should_stop():
+        trainer.stop = True
 
 
 def _report(figures: EpochFigures, epochs: int, on_epoch: OnEpoch) -> None:

@@ -111,7 +111,7 @@ class TestRetrain:
         assert (second.model_version, second.promoted) == (None, False)
         with filled.snapshot() as unit:
             champion = unit.models.champion()
-            runs = unit.models.runs()
+            runs = unit.training_runs.all()
         assert champion is not None
         assert champion.dataset_version == "d1"
         assert Path(champion.weights_uri).is_file()
@@ -133,7 +133,7 @@ class TestRetrain:
 
         with filled.snapshot() as unit:
             champion = unit.models.champion()
-            states = [run.state for run in unit.models.runs()]
+            states = [run.state for run in unit.training_runs.all()]
         assert champion is not None
         assert champion.name == "m1"
         assert states == ["finished", "failed"]

@@ -103,7 +103,7 @@ def full(store: Store) -> Store:
         unit.datasets.add(
             DatasetVersion("d1", "0" * 64, "overread-2-prior", NOW, ()), {}, p_true_from=0.5
         )
-        unit.models.start_run("d1", {}, now=NOW)
+        unit.training_runs.begin_or_continue("d1", {}, now=NOW)
         unit.adjudicators.put([Adjudicator("A1", "a1@example.org", 5)], now=NOW)
         unit.adjudicators.set_desk(AdjudicationDesk(1, 900))
         [asked] = unit.adjudication_requests.add([request()], now=NOW)

@@ -67,7 +67,7 @@ class TestModels:
 
     def test_remember_their_training(self, store: Store) -> None:
         with pytest.raises(IntegrityError), store.transaction() as unit:
-            unit.models.start_run("d1", {"epochs": 3}, now=NOW)
+            unit.training_runs.begin_or_continue("d1", {"epochs": 3}, now=NOW)
 
 
 class TestPredictions:

@@ -1,0 +1,140 @@
+"""Gate: register the challenger, and promote it or keep the champion."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from backend.domain.images import Split
+from backend.domain.models import ModelState, ModelVersion
+from backend.workflow.promote_model import promote_model
+from ml_backend.chain.calibrate import Calibrated
+from ml_backend.chain.cut import Cut
+from ml_backend.chain.evaluate import Evaluated
+from ml_backend.chain.train import Trained
+from ml_backend.chain.workshop import Workshop
+
+
+@dataclass(frozen=True, slots=True)
+class Gated:
+    """What the gate decided.
+
+    Attributes
+    ----------
+    model_version : str
+        The challenger's name.
+    promoted : bool
+        Whether it is champion now.
+    reason : str
+        Why, or why not.
+    map40, champion_map40 : float or None
+        mAP@0.4 in [0, 1] of both on the frozen test split.
+    """
+
+    model_version: str
+    promoted: bool
+    reason: str
+    map40: float | None
+    champion_map40: float | None
+
+    def as_json(self) -> dict[str, object]:
+        """Return plain values.
+
+        Returns
+        -------
+        dict
+            For the record of the night.
+        """
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Gated":
+        """Return what `as_json` was made of.
+
+        Parameters
+        ----------
+        values : mapping
+            From the record of the night.
+
+        Returns
+        -------
+        Gated
+            The same.
+        """
+        return cls(**values)
+
+
+def gate(
+    workshop: Workshop, cut: Cut, trained: Trained, calibrated: Calibrated, evaluated: Evaluated
+) -> Gated:
+    """Register a challenger and let it pass the gate, or turn it away; in one transaction.
+
+    Parameters
+    ----------
+    workshop : Workshop
+        What to work with.
+    cut : Cut
+        What it was trained on.
+    trained : Trained
+        Its weights.
+    calibrated : Calibrated
+        How its scores are to be read.
+    evaluated : Evaluated
+        How it and the champion did.
+
+    Returns
+    -------
+    Gated
+        What was decided.
+    """
+    report = _report(workshop, cut, evaluated)
+    now = workshop.clock()
+    with workshop.recorded(trained.training_run), workshop.store.transaction() as unit:
+        challenger = ModelVersion(
+            name=unit.models.next_name(),
+            state=ModelState.CHALLENGER,
+            weights_uri=str(trained.weights.path.absolute()),
+            weights_sha256=trained.weights.sha256,
+            created_at=now,
+            dataset_version=cut.dataset_version,
+            map40=evaluated.quality.map,
+            report=report,
+            scoring=calibrated.scoring,
+        )
+        decision = promote_model(
+            unit, challenger, evaluated.quality, evaluated.champion_quality, now=now
+        )
+        unit.training_runs.end(
+            trained.training_run,
+            state="finished",
+            outcome=decision.reason,
+            model_version=challenger.name,
+            now=now,
+        )
+        gated = Gated(
+            challenger.name,
+            promoted=decision.promoted,
+            reason=decision.reason,
+            map40=decision.challenger_map,
+            champion_map40=decision.champion_map,
+        )
+        workshop.keep(unit, gated.as_json())
+    return gated
+
+
+def _report(workshop: Workshop, cut: Cut, evaluated: Evaluated) -> dict[str, object]:
+    """Return what was measured, as plain values."""
+    quality = evaluated.quality
+    test = workshop.dataset(cut.dataset_version).in_split(Split.TEST)
+    return {
+        "average_precision": {
+            finding.title: value for finding, value in sorted(quality.by_finding.items())
+        },
+        "positives": {
+            finding.title: number for finding, number in sorted(quality.positives.items())
+        },
+        "test_images": quality.images,
+        "test_images_adjudicated": sum(member.is_adjudicated for member in test),
+        "calibration": evaluated.calibration,
+        "base_weights": workshop.settings.base_weights,
+        "recipe": asdict(workshop.recipe),
+    }
