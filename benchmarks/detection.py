@@ -268,6 +268,7 @@ def run(chosen: argparse.Namespace, folder: Path) -> dict[str, object]:
         seconds[name] = round(time.perf_counter() - started, 1)
         _, predictions = evaluate(detector, test)
         found = measure(test, predictions)
+        say(f"  {seconds[name]} s: " + ", ".join(f"{k} {v}" for k, v in found.items()))
         figures |= {f"{name}_{key}": value for key, value in found.items()}
         if number == 0:
             figures |= {key: found[key] for key in ("map40", "map50", "sensitivity_at_1fp")}
