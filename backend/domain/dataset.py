@@ -98,6 +98,26 @@ class DatasetVersion:
         """
         return tuple(member for member in self.images if member.split is split)
 
+    def manifest(self) -> dict[str, object]:
+        """Return everything that the version consists of, as plain values.
+
+        Returns
+        -------
+        dict
+            With the content that `sha256` is the hash of: every image with its pixel hash,
+            split, readers, weight and repeat factor where they are not 1, and its boxes as
+            finding, edges in pixels, score, probability, state and supporters.
+        """
+        return {
+            "name": self.name,
+            "sha256": self.sha256,
+            "consensus_method": self.consensus_method,
+            "created_at": self.created_at.isoformat(),
+            "seed": self.seed,
+            "content": _content(self.images),
+            "left_out": [{"image": each.what, "why": each.why} for each in self.left_out],
+        }
+
 
 def content_sha256(images: Sequence[DatasetImage]) -> str:
     """Return the hash that identifies a dataset version's content.
@@ -114,7 +134,13 @@ def content_sha256(images: Sequence[DatasetImage]) -> str:
         supporters as canonical JSON. Coordinates are rounded to 0.01 px and other numbers to
         1e-6, so that the hash does not depend on the machine.
     """
-    content = [
+    content = _content(images)
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _content(images: Sequence[DatasetImage]) -> list[dict[str, object]]:
+    return [
         {
             "image": member.image.id,
             "pixels": member.image.pixel_hash,
@@ -138,8 +164,6 @@ def content_sha256(images: Sequence[DatasetImage]) -> str:
         }
         for member in sorted(images, key=lambda member: member.image.id)
     ]
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def _unless_one(name: str, value: float) -> dict[str, float]:

@@ -106,15 +106,15 @@ def train(workshop: Workshop, cut: Cut, *, force: bool = False) -> Trained:
     if not force and _is_finished(workshop, cut):
         raise NothingToDoError("nothing was read since the last finished run")
     training_list, seed = _draw(workshop, version)
-    start = choose_start(workshop.store, workshop.settings)
     with workshop.store.transaction() as unit:
         training_run = unit.training_runs.begin_or_continue(
             cut.dataset_version,
-            {**workshop.recipe_record, "started_from": start.name, "training_list_seed": seed},
+            {**workshop.recipe_record, "training_list_seed": seed},
             now=workshop.clock(),
         )
     with workshop.recorded(training_run):
         folder = _write(workshop, version, training_list)
+        start = choose_start(workshop.store, workshop.settings)
         fitted = _fit(workshop, folder, start.weights)
         weights = store_weights(fitted.weights, workshop.settings.weights_dir)
         _show(fitted, weights)

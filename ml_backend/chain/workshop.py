@@ -63,7 +63,14 @@ class Workshop:
     @property
     def recipe_record(self) -> dict[str, object]:
         """Everything that decides what a training yields, beside the dataset."""
-        return {"base_weights": self.settings.base_weights, **asdict(self.recipe)}
+        return {
+            "base_weights": self.settings.base_weights,
+            "train_from": self.settings.train_from,
+            "negatives_per_positive": str(
+                self.settings.train_negatives_per_positive
+            ),  # may be inf
+            **asdict(self.recipe),
+        }
 
     def dataset(self, name: str) -> DatasetVersion:
         """Return a dataset version as it was cut.
