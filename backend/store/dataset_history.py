@@ -8,8 +8,13 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from backend.domain.images import Split
-from backend.domain.worklists import EntryKind
-from backend.store.tables import DatasetImageRow, DatasetVersionRow, WorklistEntryRow
+from backend.domain.worklists import EntryKind, EntryState
+from backend.store.tables import (
+    DatasetImageRow,
+    DatasetVersionRow,
+    ReadingRow,
+    WorklistEntryRow,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +112,15 @@ class DatasetHistory:
         Returns
         -------
         set of str
-            Images that only other channels have put on a worklist.
+            Images whose readings were all asked for by other channels; a worklist entry counts
+            from when it was read on, and an imported reading was never asked for.
         """
-        asked = select(WorklistEntryRow.image_id).where(WorklistEntryRow.kind == EntryKind.READING)
+        asked = select(WorklistEntryRow.image_id).where(
+            WorklistEntryRow.kind == EntryKind.READING, WorklistEntryRow.state == EntryState.READ
+        )
         by_lot = asked.where(WorklistEntryRow.channel.in_(list(chance)))
-        return set(self._session.scalars(asked.distinct())) - set(self._session.scalars(by_lot))
+        imported = select(ReadingRow.image_id).where(ReadingRow.annotation_id.is_(None))
+        query = asked.where(
+            WorklistEntryRow.image_id.not_in(by_lot), WorklistEntryRow.image_id.not_in(imported)
+        )
+        return set(self._session.scalars(query.distinct()))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from backend.domain.findings import Finding
 from backend.domain.models import ModelVersion
@@ -10,6 +11,10 @@ from backend.store.unit_of_work import Store
 from ml_backend.live_model import WeightsTamperedError, verified_weights
 from ml_backend.training.weights import find_base_weights
 from ml_backend.ultralytics_settings import import_part
+
+
+class DamagedWeightsError(ValueError):
+    """The base weights are no checkpoint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,8 @@ def choose_start(store: Store, settings: Settings) -> Start:
     ------
     BaseWeightsMissingError
         If there are none.
+    DamagedWeightsError
+        If they cannot be loaded.
     """
     with store.snapshot() as unit:
         champion = unit.models.champion()
@@ -72,9 +79,21 @@ def _because(champion: ModelVersion) -> str:
 
 def _base(settings: Settings, why: str) -> Start:
     weights = find_base_weights(settings.base_weights, settings.weights_dir)
+    try:
+        _loaded(weights)
+    except Exception as problem:  # unpickling damaged bytes raises whatever it meets
+        raise DamagedWeightsError(
+            f"{weights} is no whole checkpoint of YOLO ({problem}); download it again, or set "
+            "OVERREAD_BASE_WEIGHTS to another file"
+        ) from problem
     return Start(settings.base_weights, weights, why)
 
 
 def _knows_the_findings(weights: Path) -> bool:
+    found: dict[int, str] = dict(_loaded(weights).names)
+    return found == {int(finding): finding.title for finding in Finding}
+
+
+def _loaded(weights: Path) -> Any:  # noqa: ANN401 - ultralytics ships no types
     network, _ = import_part("nn.tasks").load_checkpoint(str(weights))
-    return dict(network.names) == {int(finding): finding.title for finding in Finding}
+    return network

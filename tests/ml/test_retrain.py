@@ -36,7 +36,7 @@ if find_spec("ultralytics") is None:  # not importorskip: it would import with t
     pytest.skip("needs the extra `ml`", allow_module_level=True)
 
 from ml_backend.retrain import Retrain  # noqa: E402
-from ml_backend.training.start import choose_start  # noqa: E402
+from ml_backend.training.start import DamagedWeightsError, choose_start  # noqa: E402
 from ml_backend.ultralytics_settings import import_part  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
@@ -188,6 +188,12 @@ class TestChooseStart:
 
         weights.write_bytes(b"damaged")
         assert "m1 cannot be used" in choose_start(filled, settings).why
+
+    def test_names_damaged_base_weights(self, filled: Store, settings: Settings) -> None:
+        Path(settings.base_weights).write_bytes(b"damaged")
+
+        with pytest.raises(DamagedWeightsError, match="OVERREAD_BASE_WEIGHTS"):
+            choose_start(filled, settings)
 
 
 class TestScorePool:

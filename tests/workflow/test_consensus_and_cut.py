@@ -9,12 +9,24 @@ from backend.domain.dataset import DatasetVersion, content_sha256
 from backend.domain.findings import Finding
 from backend.domain.frozen_test import LearnedFromTestError
 from backend.domain.images import Split
+from backend.domain.worklists import EntryState
 from backend.store.readings import Receipt
 from backend.store.tables import ImageRow
 from backend.store.unit_of_work import Store
 from backend.workflow.cut_training_set import NothingToCutError, cut_training_set
 from backend.workflow.reach_consensus import reach_consensus
-from tests.store.samples import HERE, LATER, NOW, THERE, image, keep, mark, reading, register
+from tests.store.samples import (
+    HERE,
+    LATER,
+    NOW,
+    THERE,
+    entry,
+    image,
+    keep,
+    mark,
+    reading,
+    register,
+)
 
 IMAGES = [image(f"n{number:02d}", patient=f"p{number // 2}") for number in range(40)]
 
@@ -207,3 +219,27 @@ class TestCutTrainingSet:
             version = cut_training_set(unit, seed=3, now=NOW, repeat_below=0.0)
 
         assert {one.repeat_factor for one in version.images} == {1.0}
+
+    def test_does_not_change_when_images_are_only_queued(self, read: Store) -> None:
+        before = cut(read)
+        with read.transaction() as unit:
+            unit.worklists.add([entry("n03", "R3")], now=NOW)
+
+        assert cut(read) == before
+
+    def test_does_not_take_what_the_queue_picked_out_for_natural(self, read: Store) -> None:
+        register(read, *(image(f"q{number}") for number in range(3)))
+        asked = [
+            entry("q0", "R3"),
+            replace(entry("q1", "R3"), channel="random"),
+            entry("q2", "R3"),
+            entry("n03", "R3"),  # imported with readings
+        ]
+        with read.transaction() as unit:
+            unit.worklists.add(asked, now=NOW)
+            for one in unit.worklists.all():
+                if one.image_id != "q2":
+                    unit.worklists.set_state(one.key, EntryState.READ, now=NOW)
+
+        with read.snapshot() as unit:
+            assert unit.dataset_history.chosen_by_design(["random"]) == {"q0"}
