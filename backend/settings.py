@@ -129,7 +129,7 @@ class Settings(BaseSettings):
     false_marks_per_image: float = Field(
         default=1.0, gt=0, description="false boxes per image that readers may be shown"
     )
-    device: str = Field(default="auto", description='"auto", "cpu" or a CUDA index')
+    device: str = Field(default="auto", description='"auto", "cpu", a CUDA index, several: "0,1"')
     runtime: Literal["auto", "torch", "onnxruntime", "openvino", "openvino-bf16"] = "auto"
     waiting_images: int = Field(
         default=2000, ge=1, description="images that may wait for the detector at once"

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
-from backend.domain import near_duplicates
+from backend.formats.looks import look_hash
 
 Pixels: TypeAlias = NDArray[np.uint8]
 
@@ -202,24 +202,6 @@ def pixel_hash(pixels: Pixels) -> str:
     digest = hashlib.sha256(f"{height_px}x{width_px}:".encode())
     digest.update(np.ascontiguousarray(pixels).data)
     return digest.hexdigest()
-
-
-def look_hash(pixels: Pixels) -> str:
-    """Return what the picture looks like, coarsely.
-
-    Parameters
-    ----------
-    pixels : ndarray of shape (h, w)
-        Grey values, uint8.
-
-    Returns
-    -------
-    str
-        `near_duplicates.look_hash` of the picture reduced to a small square.
-    """
-    square = (near_duplicates.SIDE_PX, near_duplicates.SIDE_PX)
-    small = Image.fromarray(pixels).resize(square, Image.Resampling.BOX)
-    return near_duplicates.look_hash(np.asarray(small))
 
 
 def encode_png(pixels: Pixels) -> bytes:

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from backend.domain.skipped import Skipped
-from backend.formats.radiographs import UnreadableImageError, look_hash, read_file
+from backend.formats.looks import look_hash
+from backend.formats.radiographs import UnreadableImageError, read_file
 from backend.store.unit_of_work import Store
 
 _IMAGES_PER_TRANSACTION = 250
