@@ -8,10 +8,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from ml_backend.ultralytics_settings import import_part
 
 _loss = import_part("utils.loss")
+_StockLoss: Any = _loss.v8DetectionLoss
 
 WEIGHTS = "box_weights"
 """Where a batch carries the weight of each of its boxes; without it every box counts fully."""
@@ -23,7 +25,7 @@ class WeightedAssigner(nn.Module):
     Parameters
     ----------
     inner : nn.Module
-        ultralytics' task-aligned assigner.
+        The task-aligned assigner of ultralytics.
     is_soft : bool
         Whether the class targets are multiplied by the weights.
     """
@@ -35,7 +37,8 @@ class WeightedAssigner(nn.Module):
         self.of_boxes: Tensor | None = None
         self.of_anchors: Tensor | None = None
 
-    def forward(self, *arguments: Any, **options: Any) -> tuple[Tensor, ...]:  # noqa: ANN401 - passed on
+    @override
+    def forward(self, *arguments: Any, **options: Any) -> tuple[Tensor, ...]:
         """Assign.
 
         Parameters
@@ -58,7 +61,7 @@ class WeightedAssigner(nn.Module):
         return labels, boxes, targets, is_positive, box_of_anchor
 
 
-class SoftTargetLoss(_loss.v8DetectionLoss):  # type: ignore[misc] # ultralytics ships no types
+class SoftTargetLoss(_StockLoss):  # type: ignore[misc] # ultralytics ships no types
     """Asks for a class score of t·q where the stock loss asks for t.
 
     The weight of the box terms and the normaliser, which ultralytics derives from the targets,
@@ -73,6 +76,9 @@ class SoftTargetLoss(_loss.v8DetectionLoss):  # type: ignore[misc] # ultralytics
     """
 
     is_soft = True
+    assigner: Any
+    bce: Any
+    bbox_loss: Any
 
     def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - passed on
         super().__init__(*arguments, **options)

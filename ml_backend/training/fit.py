@@ -5,7 +5,7 @@ import json
 import math
 import shutil
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -164,7 +164,9 @@ def _train(
     should_stop: Callable[[], bool],
 ) -> None:
     if devices.are_several:  # epochs end in other processes, which leave their figures in files
-        watching = watch_epochs(run, lambda figures: _report(figures, recipe.epochs, on_epoch))
+        watching: AbstractContextManager[None] = watch_epochs(
+            run, lambda figures: _report(figures, recipe.epochs, on_epoch)
+        )
     else:
         watching = nullcontext()
         trainer.add_callback(

@@ -17,17 +17,17 @@ from ml_backend.training.consensus_loss import (
 from ml_backend.training.dataset_folder import BOX_WEIGHTS
 from ml_backend.ultralytics_settings import import_part
 
-_augment = import_part("data.augment")
-_dataset = import_part("data.dataset")
-_detect = import_part("models.yolo.detect")
+_StockFormat: Any = import_part("data.augment").Format
+_StockDataset: Any = import_part("data.dataset").YOLODataset
+_StockTrainer: Any = import_part("models.yolo.detect").DetectionTrainer
 _unwrap = import_part("utils.torch_utils").unwrap_model
 
 
 class LostLabelsError(RuntimeError):
-    """ultralytics read other boxes than were written."""
+    """Not the boxes that were written are those that ultralytics read."""
 
 
-class _TwoColumns(_augment.Format):  # type: ignore[misc] # ultralytics ships no types
+class _TwoColumns(_StockFormat):  # type: ignore[misc] # ultralytics ships no types
     """Keeps the column of weights where an image has no box."""
 
     @override
@@ -38,7 +38,7 @@ class _TwoColumns(_augment.Format):  # type: ignore[misc] # ultralytics ships no
         return done
 
 
-class WeightedDataset(_dataset.YOLODataset):  # type: ignore[misc] # ultralytics ships no types
+class WeightedDataset(_StockDataset):  # type: ignore[misc] # ultralytics ships no types
     """A training list whose boxes carry weights, in a second column beside their class.
 
     ultralytics moves, cuts and drops boxes together with the whole row of their class, so the
@@ -69,7 +69,7 @@ class WeightedDataset(_dataset.YOLODataset):  # type: ignore[misc] # ultralytics
         return labels
 
 
-class SoftTargetTrainer(_detect.DetectionTrainer):  # type: ignore[misc] # ultralytics ships no types
+class SoftTargetTrainer(_StockTrainer):  # type: ignore[misc] # ultralytics ships no types
     """Trains with soft class targets."""
 
     loss_class: ClassVar[type[SoftTargetLoss]] = SoftTargetLoss

@@ -75,7 +75,7 @@ def first_batch(
         raise StoppedError
 
     def listen(at: Any) -> None:  # noqa: ANN401 - ultralytics ships no types
-        criterion = at.model.criterion or at.model.init_criterion()
+        criterion = getattr(at.model, "criterion", None) or at.model.init_criterion()
         at.model.criterion = criterion
         getattr(criterion, "one2one", criterion).assigner.register_forward_hook(
             lambda _, __, result: setattr(at, "sum_of_targets", float(result[2].sum()))

@@ -1,5 +1,6 @@
 """From a dataset version to weights that serve."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -175,7 +176,7 @@ class TestFit:
         ).path
         seen: list[int] = []
 
-        def die(epoch: int, epochs: int, figures: dict[str, float]) -> None:
+        def die(epoch: int, epochs: int, figures: Mapping[str, float]) -> None:
             assert epochs == 2
             assert figures["box_loss"] > 0
             assert figures["epoch"] == epoch

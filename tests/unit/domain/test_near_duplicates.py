@@ -3,6 +3,7 @@
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from backend.domain.near_duplicates import SIDE_PX, look_hash, near_duplicates
 
@@ -13,16 +14,16 @@ looks = st.dictionaries(
 )
 
 
-def picture(seed: int) -> np.ndarray:
+def picture(seed: int) -> NDArray[np.float64]:
     """Return a smooth picture, as different from another seed's as two radiographs are."""
     rows, columns = np.mgrid[0:SIDE_PX, 0:SIDE_PX] / SIDE_PX
     waves = np.random.default_rng(seed).uniform(-1, 1, (12, 12))
     cosines = [np.cos(np.pi * each * rows) for each in range(12)]
-    return sum(
-        waves[one, two] * cosines[one] * np.cos(np.pi * two * columns)
-        for one in range(12)
-        for two in range(12)
-    )
+    found = np.zeros((SIDE_PX, SIDE_PX))
+    for one in range(12):
+        for two in range(12):
+            found += waves[one, two] * cosines[one] * np.cos(np.pi * two * columns)
+    return found
 
 
 def bits_apart(one: str, other: str) -> int:
