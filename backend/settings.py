@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _SECRETS = Path("/run/secrets")
@@ -61,6 +61,7 @@ class Settings(BaseSettings):
         env_prefix="OVERREAD_",
         secrets_dir=_SECRETS if _SECRETS.is_dir() else None,
         extra="ignore",
+        populate_by_name=True,
     )
 
     data_dir: Path = Path("overread-data")
@@ -135,7 +136,12 @@ class Settings(BaseSettings):
         default=2000, ge=1, description="images that may wait for the detector at once"
     )
     sync_every_seconds: int = Field(default=300, ge=5, description="reconciling sync")
-    nightly_schedule: str = Field(default="0 2 * * *", description="cron, local time")
+    nightly_schedule: str = Field(default="0 2 * * *", description="cron, in that time zone")
+    time_zone: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("OVERREAD_TIME_ZONE", "TZ"),
+        description='of the schedule, e.g. "Europe/Berlin"; the machine\'s when unset',
+    )
 
     @property
     def sqlalchemy_url(self) -> str:

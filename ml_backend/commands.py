@@ -1,24 +1,21 @@
 """The commands of `overread` that need torch; the command line finds them by entry point."""
 
-import logging
 from typing import Annotated
 
 import typer
 
-from backend.desk import open_desk, queue_rules, routing_rules
 from backend.opened import open_store
 from backend.settings import Settings
 from backend.terminal import Steps, console, now, print_json, print_skipped
-from backend.workflow.nightly import NightRules
-from backend.workflow.nightly import nightly as work_through_the_night
 from ml_backend.image_cache import ImageCache
+from ml_backend.night_commands import app as nightly
 from ml_backend.open_detector import open_detector
-from ml_backend.schedule import wait_for_the_night
 from ml_backend.score_pool import ScoreReport, score_pool
 
-_log = logging.getLogger(__name__)
-
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+__all__ = ["nightly", "retrain", "score", "serve_ml"]
 
 
 class NoChampionError(LookupError):
@@ -54,64 +51,18 @@ def retrain(
 ) -> None:
     """Cut a dataset version, train a challenger, and let it pass the gate or not."""
     # Imported here, because torch takes seconds and `overread --help` loads this module.
-    from ml_backend.retrain import Retrain  # noqa: PLC0415
+    from ml_backend.retrain import retrain as train_a_challenger  # noqa: PLC0415
 
     settings = Settings()
     with Steps() as steps:
-        report = Retrain(open_store(settings), settings, now, steps).run(force=force)
+        report = train_a_challenger(
+            open_store(settings), settings, clock=now, progress=steps, force=force
+        )
     print_skipped(report.skipped)
     if as_json:
         print_json(report.as_json())
-        return
-    if report.model_version is None:
-        console.print(f"nothing trained on {report.dataset_version}: {report.reason}")
-        return
-    standing = "is champion now" if report.promoted else "was turned away"
-    console.print(
-        f"{report.model_version}, trained on {report.dataset_version}, {standing}: {report.reason}"
-    )
-
-
-def nightly(
-    *,
-    schedule: Annotated[
-        str | None,
-        typer.Option(help='Run for ever at these times, cron form, e.g. "0 2 * * *".'),
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Sync, reconcile, retrain, score, refill the worklists: once, or every night."""
-    # Imported here, because torch takes seconds and `overread --help` loads this module.
-    from ml_backend.night_shift import NightShift  # noqa: PLC0415
-
-    settings = Settings()
-    store = open_store(settings)
-
-    def work() -> None:
-        with Steps() as steps:
-            report = work_through_the_night(
-                store,
-                open_desk(settings),
-                NightRules(queue_rules(settings), routing_rules(settings)),
-                NightShift(store, settings, now, steps),
-                clock=now,
-                say=console.print,
-            )
-        for problem in report.problems:
-            console.print(f"problem: {problem}", markup=False)
-        if as_json:
-            print_json(report.as_json())
-
-    if schedule is None:
-        work()
-        return
-    while True:
-        wait_for_the_night(schedule, say=console.print)
-        try:
-            work()
-        except Exception:  # noqa: BLE001 - see below
-            # One bad night must not be the last one.
-            _log.exception("this night failed; the next one tries again")
+    else:
+        console.print(report.sentence(), markup=False)
 
 
 def serve_ml() -> None:

@@ -1,46 +1,157 @@
-"""When the nightly job runs."""
+"""When the nightly job is due."""
 
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
 _LONGEST_NAP = timedelta(minutes=1)
+_MACHINE_ZONE = Path("/etc/localtime")
 
 
 class ScheduleError(ValueError):
-    """A schedule is not in cron form."""
+    """A schedule or a time zone is not written as one."""
 
 
-def wait_for_the_night(schedule: str, *, say: Callable[[str], None]) -> None:
-    """Sleep until the next time of a schedule.
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Times of day in cron form, by the clock on the wall of one place.
+
+    When the clocks change, a time that is skipped is due right after the change, and one that
+    comes twice is due the first time only.
+
+    Attributes
+    ----------
+    cron : str
+        For example "30 1 * * *".
+    zone : tzinfo
+        Whose clock.
+    """
+
+    cron: str
+    zone: tzinfo
+
+    @classmethod
+    def of(cls, cron: str, zone: str | None = None) -> "Schedule":
+        """Return a schedule as people write it.
+
+        Parameters
+        ----------
+        cron : str
+            Cron form.
+        zone : str or None
+            IANA name such as "Europe/Berlin"; the zone of the machine when None.
+
+        Returns
+        -------
+        Schedule
+            It is due some time.
+
+        Raises
+        ------
+        ScheduleError
+            If it is not, or either is not written as expected.
+        """
+        schedule = cls(cron, _zone(zone))
+        schedule.next_after(datetime(2026, 1, 1, tzinfo=UTC))
+        return schedule
+
+    def next_after(self, moment: datetime) -> datetime:
+        """Return the first time after a moment.
+
+        Parameters
+        ----------
+        moment : datetime
+            Aware.
+
+        Returns
+        -------
+        datetime
+            In UTC.
+        """
+        return self._step(moment, is_backward=False)
+
+    def last_until(self, moment: datetime) -> datetime:
+        """Return the last time up to a moment.
+
+        Parameters
+        ----------
+        moment : datetime
+            Aware.
+
+        Returns
+        -------
+        datetime
+            In UTC.
+        """
+        last = self._step(moment + timedelta(seconds=1), is_backward=True)
+        # Looking back from within the hour that comes twice, its first round is overlooked.
+        while (later := self.next_after(last)) <= moment:
+            last = later
+        return last
+
+    def told(self, moment: datetime) -> str:
+        """Return a moment as the clock on the wall shows it.
+
+        Parameters
+        ----------
+        moment : datetime
+            Aware.
+
+        Returns
+        -------
+        str
+            With the zone's abbreviation.
+        """
+        return f"{moment.astimezone(self.zone):%Y-%m-%d %H:%M %Z}"
+
+    def _step(self, moment: datetime, *, is_backward: bool) -> datetime:
+        try:
+            times = CronSim(self.cron, moment.astimezone(self.zone), reverse=is_backward)
+            return next(times).astimezone(UTC)
+        except (CronSimError, StopIteration) as error:
+            raise ScheduleError(
+                f"{self.cron!r} is not a schedule ({str(error) or 'it is never due'}); "
+                'expected cron form, such as "0 2 * * *"'
+            ) from error
+
+
+def wait_until(
+    due: datetime,
+    *,
+    clock: Callable[[], datetime],
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Sleep until a moment, by a clock that may be set meanwhile.
 
     Parameters
     ----------
-    schedule : str
-        Cron form, by the clock on the wall; when the clocks change, a night is neither lost nor
-        doubled.
-    say : callable
-        Is told when that is.
-
-    Raises
-    ------
-    ScheduleError
-        If it is not in cron form.
+    due : datetime
+        Aware.
+    clock : callable
+        Gives the time; aware.
+    sleep : callable
+        Lets seconds go by.
     """
+    while (left := due - clock()) > timedelta():
+        sleep(min(left, _LONGEST_NAP).total_seconds())
+
+
+def _zone(name: str | None) -> tzinfo:
+    if name:
+        try:
+            return ZoneInfo(name)
+        except (LookupError, ValueError, OSError) as error:
+            raise ScheduleError(
+                f'{name!r} is no time zone; expected a name such as "Europe/Berlin" or "UTC" '
+                "(OVERREAD_TIME_ZONE)"
+            ) from error
     try:
-        due = next(CronSim(schedule, _wall_clock()))
-    except CronSimError as error:
-        raise ScheduleError(
-            f'{schedule!r} is not a schedule ({error}); expected cron form, such as "0 2 * * *"'
-        ) from error
-    say(f"next run at {due:%Y-%m-%d %H:%M}")
-    while (left := due - _wall_clock()) > timedelta():
-        time.sleep(min(left, _LONGEST_NAP).total_seconds())
-
-
-def _wall_clock() -> datetime:
-    # Without a zone on purpose: an offset that is kept over a change of the clocks would make the
-    # following nights come an hour early, and twice.
-    return datetime.now().astimezone().replace(tzinfo=None)  # noqa: TID251 - a time of day
+        with _MACHINE_ZONE.open("rb") as file:
+            return ZoneInfo.from_file(file, key="")
+    except (OSError, ValueError):
+        return UTC

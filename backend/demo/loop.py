@@ -4,6 +4,7 @@ import json
 import subprocess
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from backend.demo import sample
 from backend.demo.simulated_readers import SIMULATED_READERS
@@ -14,13 +15,12 @@ from backend.formats.verification import verify
 from backend.label_studio.reader_session import ReaderSession
 from backend.local_services.stack import own_command
 from backend.settings import Settings
-from backend.store.unit_of_work import Store
+from backend.store.unit_of_work import Store, UnitOfWork
 from backend.terminal import Steps, now
 from backend.workflow.add_readers import AddedReader, NewReader
 from backend.workflow.cut_training_set import cut_training_set
 from backend.workflow.fill_worklists import fill_worklists
 from backend.workflow.offer_second_looks import offer_second_looks
-from backend.workflow.reconcile_store import reconcile_store
 from backend.workflow.release_dataset import release_dataset
 from backend.workflow.synchronise import synchronise
 
@@ -99,7 +99,7 @@ def fill(store: Store, settings: Settings) -> int:
     if report.problems:
         raise DemoFailedError("; ".join(report.problems))
     with store.snapshot() as unit:
-        return len({entry.image_id for entry in unit.worklists.all(state=EntryState.OPEN)})
+        return _images_waiting(unit)
 
 
 def read_everything(
@@ -140,7 +140,7 @@ def read_everything(
 
 
 def close_the_loop(store: Store, settings: Settings, steps: Steps) -> Summary:
-    """Pull the readings, reconcile them, refill the queue, retrain behind the gate, release.
+    """Let two nights pass, the second one without news, and release what was read.
 
     Parameters
     ----------
@@ -161,21 +161,14 @@ def close_the_loop(store: Store, settings: Settings, steps: Steps) -> Summary:
     DemoFailedError
         If a step did not do what it should.
     """
-    steps.step("pulling the readings", len(SIMULATED_READERS))
-    report = synchronise(
-        store, open_desk(settings), clock=now, on_reader=lambda _: steps.advance_by()
-    )
-    if report.problems:
-        raise DemoFailedError("; ".join(report.problems))
-    reconcile_store(
-        store,
-        clock=now,
-        on_start=lambda total: steps.step("reconciling the readings", total),
-        on_images=steps.advance_by,
-    )
-    retrained = run_command(settings, "retrain", "--json")
-    run_command(settings, "score", "--json")
-    queued = fill(store, settings)
+    steps.step("the first night: the whole chain", 1)
+    night = run_command(settings, "nightly", "--json")
+    steps.advance_by()
+    if night["problems"]:
+        raise DemoFailedError("; ".join(map(str, night["problems"])))
+    steps.step("the second night: nothing new was read", 1)
+    _expect_nothing_done(run_command(settings, "nightly", "--json"))
+    steps.advance_by()
     release = _release(store, settings, steps)
     with store.snapshot() as unit:
         champion = unit.models.champion()
@@ -183,14 +176,14 @@ def close_the_loop(store: Store, settings: Settings, steps: Steps) -> Summary:
             images=unit.images.count(),
             readings=unit.readings.counts()["valid"],
             consensus_boxes=sum(unit.consensus.cluster_states().values()),
-            queued=queued,
-            promoted=bool(retrained["promoted"]),
+            queued=_images_waiting(unit),
+            promoted=bool(night["retrained"]["promoted"]),
             model_version=champion.name if champion else "none",
             release=str(release),
         )
 
 
-def run_command(settings: Settings, *arguments: str) -> dict[str, object]:
+def run_command(settings: Settings, *arguments: str) -> dict[str, Any]:
     """Run a command of this program that needs torch, in a process of its own.
 
     Parameters
@@ -219,8 +212,25 @@ def run_command(settings: Settings, *arguments: str) -> dict[str, object]:
     )
     if finished.returncode != 0:
         raise DemoFailedError(f"`overread {' '.join(arguments)}` failed; its message is above")
-    result: dict[str, object] = json.loads(finished.stdout)
+    result: dict[str, Any] = json.loads(finished.stdout)
     return result
+
+
+def _expect_nothing_done(night: dict[str, Any]) -> None:
+    """Raise if a night did anything though nothing new was read."""
+    done = {
+        "received": night["received"],
+        "trained": night["retrained"]["model_version"],
+        "scored": night["scored"].get("scored"),
+        "queued": night["queued"],
+        "problems": night["problems"],
+    }
+    if any(done.values()):
+        raise DemoFailedError(f"the second night had nothing to do, and did: {done}")
+
+
+def _images_waiting(unit: UnitOfWork) -> int:
+    return len({entry.image_id for entry in unit.worklists.all(state=EntryState.OPEN)})
 
 
 def _release(store: Store, settings: Settings, steps: Steps) -> Path:

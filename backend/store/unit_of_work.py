@@ -1,7 +1,9 @@
 """One transaction: open, commit, roll back."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import copy
+from typing import Self
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session, sessionmaker
@@ -18,6 +20,7 @@ from backend.store.engine import open_engine, snapshot_of
 from backend.store.images import Images
 from backend.store.model_readers import ModelReaders
 from backend.store.models import Models
+from backend.store.nights import Nights
 from backend.store.panels import Panels
 from backend.store.predictions import Predictions
 from backend.store.reader_evidence import ReaderEvidence
@@ -54,6 +57,7 @@ class UnitOfWork:
         self.images = Images(session)
         self.model_readers = ModelReaders(session)
         self.models = Models(session)
+        self.nights = Nights(session)
         self.panels = Panels(session)
         self.predictions = Predictions(session)
         self.evidence = ReaderEvidence(session)
@@ -82,6 +86,35 @@ class Store:
         self._engine = open_engine(url)
         self._write = sessionmaker(self._engine, execution_options=_ALWAYS_FRESH)
         self._read = sessionmaker(snapshot_of(self._engine), execution_options=_ALWAYS_FRESH)
+        self._check: Callable[[UnitOfWork], None] = _allow
+
+    def guarded_by(self, check: Callable[[UnitOfWork], None]) -> Self:
+        """Return the same database, whose transactions ask first whether they may write.
+
+        Parameters
+        ----------
+        check : callable
+            Called with every transaction before anything else is done in it; raises when it may
+            not write.
+
+        Returns
+        -------
+        Store
+            Shares the connections of this one; its own guard takes the place of any other.
+        """
+        guarded = copy(self)
+        guarded._check = check  # noqa: SLF001 - of the same class
+        return guarded
+
+    def unguarded(self) -> Self:
+        """Return the same database, whose transactions may always write.
+
+        Returns
+        -------
+        Store
+            Shares the connections of this one.
+        """
+        return self.guarded_by(_allow)
 
     @contextmanager
     def transaction(self) -> Iterator[UnitOfWork]:
@@ -98,7 +131,9 @@ class Store:
             If the database is down, locked for more than 30 s, or not migrated.
         """
         with named_errors(), self._write.begin() as session:
-            yield UnitOfWork(session)
+            unit = UnitOfWork(session)
+            self._check(unit)
+            yield unit
 
     @contextmanager
     def snapshot(self) -> Iterator[UnitOfWork]:
@@ -131,3 +166,7 @@ class Store:
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
+
+
+def _allow(unit: UnitOfWork) -> None:
+    """Let a transaction write."""

@@ -11,20 +11,21 @@ from threading import Event, Thread
 from uuid import uuid4
 
 from backend.store.availability import StoreUnavailableError
-from backend.store.records import LeaseTakenError
-from backend.store.unit_of_work import Store
+from backend.store.records import LeaseLostError, LeaseTakenError
+from backend.store.unit_of_work import Store, UnitOfWork
 
 _DURATION = timedelta(minutes=10)
 _RENEW_SECONDS = 60.0
 _ASK_AGAIN_SECONDS = 0.5
 _WAIT_FOR_SYNC_SECONDS = 120.0
+_THIS_PROCESS = uuid4().hex[:8]
 _log = logging.getLogger(__name__)
 
 
 @contextmanager
 def hold_lease(
     store: Store, job: str, *, clock: Callable[[], datetime], wait_seconds: float = 0.0
-) -> Iterator[None]:
+) -> Iterator[Store]:
     """Hold a job's lease for the time of a block.
 
     A lease that a killed process of this machine left behind is taken over at once; one of
@@ -43,39 +44,67 @@ def hold_lease(
 
     Yields
     ------
-    None
-        For the time of the block; a thread renews the lease meanwhile.
+    Store
+        The database, for this job: once another process has taken the job over, because this one
+        slept for longer than the lease holds, its transactions raise `LeaseLostError` instead of
+        writing. A thread renews the lease for the time of the block.
 
     Raises
     ------
     LeaseTakenError
         If another process does this job.
     """
-    holder = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
+    holder = f"{socket.gethostname()}:{os.getpid()}:{_THIS_PROCESS}:{uuid4().hex[:8]}"
+    leases = store.unguarded()
 
-    def renew() -> None:
-        with store.transaction() as unit:
+    def take() -> None:
+        with leases.transaction() as unit:
             left_behind = unit.records.lease_holder(job)
             if left_behind is not None and _is_dead(left_behind):
                 unit.records.end_lease(job, left_behind)
             unit.records.take_lease(job, holder, now=clock(), duration=_DURATION)
 
-    _try_for(wait_seconds, renew)
+    def renew() -> None:
+        with leases.transaction() as unit:
+            unit.records.renew_lease(job, holder, now=clock(), duration=_DURATION)
+
+    _try_for(wait_seconds, take)
     done = Event()
     heartbeat = Thread(target=_keep_renewing, args=(renew, done), daemon=True)
     heartbeat.start()
     try:
-        yield
+        yield store.guarded_by(lambda unit: unit.records.expect_lease(job, holder))
     finally:
         done.set()
         heartbeat.join()
-        with store.transaction() as unit:
+        with leases.transaction() as unit:
             unit.records.end_lease(job, holder)
+
+
+def is_at_work(unit: UnitOfWork, job: str, *, now: datetime) -> bool:
+    """Return whether a process does a job at the moment.
+
+    Parameters
+    ----------
+    unit : UnitOfWork
+        An open transaction.
+    job : str
+        The job.
+    now : datetime
+        The time; aware.
+
+    Returns
+    -------
+    bool
+        Of a process on another machine it is known ten minutes late that it was killed.
+    """
+    holder = unit.records.lease_holder(job)
+    return holder is not None and not _is_dead(holder) and unit.records.is_held(job, now=now)
 
 
 def hold_sync_lease(
     store: Store, reader_id: str, *, clock: Callable[[], datetime]
-) -> AbstractContextManager[None]:
+) -> AbstractContextManager[Store]:
     """Hold the lease of a reader's sync: nothing else talks to the project meanwhile.
 
     Parameters
@@ -99,9 +128,12 @@ def _keep_renewing(renew: Callable[[], None], done: Event) -> None:
     while not done.wait(_RENEW_SECONDS):
         try:
             renew()
-        except (LeaseTakenError, StoreUnavailableError):
+        except StoreUnavailableError:
             # Nine more tries before it expires; the database may be restarting.
             _log.warning("a lease could not be renewed")
+        except LeaseLostError as error:
+            _log.warning("%s", error)
+            return
 
 
 def _try_for(wait_seconds: float, take: Callable[[], None]) -> None:
@@ -119,10 +151,11 @@ def _try_for(wait_seconds: float, take: Callable[[], None]) -> None:
 
 def _is_dead(holder: str) -> bool:
     """Return whether a holder is a process of this machine that does not live any more."""
-    host, _, rest = holder.partition(":")
-    pid = rest.partition(":")[0]
+    host, pid, process, *_ = [*holder.split(":"), "", ""]
     if host != socket.gethostname() or not pid.isdecimal():
         return False
+    if int(pid) == os.getpid():  # in a container every process is number 1, one after the other
+        return process != _THIS_PROCESS
     try:
         os.kill(int(pid), 0)
     except ProcessLookupError:

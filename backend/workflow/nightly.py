@@ -1,33 +1,36 @@
 """The night's work, from what was read in the day to what is read tomorrow."""
 
-import logging
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from backend.store.unit_of_work import Store
+from backend.store.unit_of_work import Store, UnitOfWork
+from backend.workflow.chain import run_chain
+from backend.workflow.chain_run import Watchers
+from backend.workflow.chain_step import AtWork, Outcomes, Step
 from backend.workflow.fill_worklists import QueueRules, fill_worklists
-from backend.workflow.job_lease import hold_lease
 from backend.workflow.label_studio_desk import LabelStudioDesk
+from backend.workflow.night_report import NightReport, report_on
 from backend.workflow.offer_second_looks import offer_second_looks
 from backend.workflow.reconcile_again import reconcile_again
 from backend.workflow.reorder_worklists import reorder_worklists
 from backend.workflow.route_conflicts import RoutingRules, route_conflicts
+from backend.workflow.sync_report import SyncReport
 from backend.workflow.synchronise import synchronise
 
-_log = logging.getLogger(__name__)
+KIND = "nightly"
 
 
 class TrainAndScore(Protocol):
     """The part of the night that needs torch."""
 
-    def retrain(self) -> dict[str, object]:
-        """Cut, train, evaluate and pass the gate; return what came of it."""
+    def training_steps(self) -> Sequence[Step]:
+        """Return the steps cut, train, calibrate, evaluate and gate."""
 
-    def score(self) -> dict[str, object]:
-        """Score the unread pool with the champion; return how many images."""
+    def scoring_step(self) -> Step:
+        """Return the step that scores the unread pool with the champion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,60 +49,6 @@ class NightRules:
     routing: RoutingRules
 
 
-@dataclass(frozen=True, slots=True)
-class NightReport:
-    """What a night did.
-
-    Attributes
-    ----------
-    received : dict
-        Readings pulled, by kind.
-    verdicts : dict
-        Tasks of adjudicators pulled, by kind.
-    consensus_images : int
-        Images with a consensus.
-    retrained, scored : dict
-        What training and scoring report; empty when they failed.
-    sent_to_adjudicators : int
-        Images that readers dispute and that are new to the adjudicators.
-    queued : int
-        New worklist entries.
-    reordered : int
-        Open entries that got another place on their worklist.
-    withdrawn : int
-        Open entries whose images get enough readings without them.
-    second_looks : int
-        Readings that come back to their readers.
-    pushed : int
-        Tasks made of them.
-    problems : tuple of str
-        What could not be done; the next night tries again.
-    """
-
-    received: dict[str, int]
-    verdicts: dict[str, int]
-    consensus_images: int
-    retrained: dict[str, object]
-    scored: dict[str, object]
-    sent_to_adjudicators: int
-    queued: int
-    reordered: int
-    withdrawn: int
-    second_looks: int
-    pushed: int
-    problems: tuple[str, ...]
-
-    def as_json(self) -> dict[str, object]:
-        """Return the report as plain values.
-
-        Returns
-        -------
-        dict
-            For `--json`.
-        """
-        return asdict(self)
-
-
 def nightly(
     store: Store,
     desk: LabelStudioDesk,
@@ -107,9 +56,9 @@ def nightly(
     ml: TrainAndScore,
     *,
     clock: Callable[[], datetime],
-    say: Callable[[str], None] = lambda _: None,
+    watchers: Watchers,
 ) -> NightReport:
-    """Do the night's work once; every step can be repeated, so start an interrupted night again.
+    """Do the night's work once; a night that was cut off goes on where it was.
 
     Parameters
     ----------
@@ -123,73 +72,109 @@ def nightly(
         Training and scoring.
     clock : callable
         Gives the time; aware.
-    say : callable
-        Tells people which step has begun.
+    watchers : Watchers
+        Who is told while it runs.
 
     Returns
     -------
     NightReport
         What was done.
     """
-    problems: list[str] = []
-    with hold_lease(store, "nightly", clock=clock):
-        say("pulling what was read")
-        pulled = synchronise(store, desk, clock=clock)
-
-        say("reconciling the readings")
-        reconciled, left_out = reconcile_again(store, clock=clock)
-        problems += [left_out] if left_out else []
-
-        say("sending what is disputed to the adjudicators")
-        with store.transaction() as unit:
-            routed = route_conflicts(unit, rules.routing, now=clock())
-
-        say("training a challenger and holding it against the champion")
-        retrained = _attempt(ml.retrain, problems)
-
-        say("scoring the unread pool")
-        scored = _attempt(ml.score, problems)
-
-        say("filling the worklists")
-        with store.transaction() as unit:
-            asked_again = offer_second_looks(unit, rules.queue, now=clock())
-            entries = fill_worklists(unit, rules.queue, now=clock())
-
-        say("bringing the worklists into the order of the queue")
-        reordered = reorder_worklists(store, desk, rules.queue, clock=clock)
-        problems += reordered.problems
-
-        say("pushing the worklists")
-        pushed = synchronise(store, desk, clock=clock)
-
-    return NightReport(
-        received=_new(pulled.received + pushed.received),
-        verdicts=_new(pulled.verdicts + pushed.verdicts),
-        consensus_images=reconciled.images,
-        retrained=retrained,
-        scored=scored,
-        sent_to_adjudicators=len(routed.sent),
-        queued=len(entries),
-        reordered=reordered.reordered,
-        withdrawn=reordered.withdrawn,
-        second_looks=len(asked_again),
-        pushed=pulled.tasks_pushed + pushed.tasks_pushed,
-        problems=tuple(
-            dict.fromkeys(
-                [*pulled.problems, *pulled.notices, *problems, *pushed.problems, *pushed.notices]
-            )
-        ),
+    night = _Night(desk, rules)
+    chain = (
+        Step("sync", "pulling what was read", night.pull),
+        Step("consensus", "reconciling the readings", _reconcile, inputs=_what_was_read),
+        Step("route", "sending what is disputed to the adjudicators", night.route),
+        *ml.training_steps(),
+        ml.scoring_step(),
+        Step("refill", "filling the worklists", night.refill),
+        Step("push", "bringing the worklists to Label Studio", night.push),
+        Step("report", "writing the report", _report),
     )
+    end = run_chain(store, chain, kind=KIND, clock=clock, watchers=watchers)
+    return NightReport.of(end.record)
 
 
-def _attempt(step: Callable[[], dict[str, object]], problems: list[str]) -> dict[str, object]:
-    """Run a step; when it fails, the worklists are filled all the same."""
-    try:
-        return step()
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
-        _log.exception("a step of the night failed")
-        problems.append(f"{type(error).__name__}: {error}")
-        return {}
+@dataclass(frozen=True, slots=True)
+class _Night:
+    """The steps that need to know Label Studio and the rules."""
+
+    desk: LabelStudioDesk
+    rules: NightRules
+
+    def pull(self, at: AtWork) -> dict[str, object]:
+        return _synced(synchronise(at.store, self.desk, clock=at.clock))
+
+    def route(self, at: AtWork) -> dict[str, object]:
+        with at.store.transaction() as unit:
+            routed = route_conflicts(unit, self.rules.routing, now=at.clock())
+            outcome: dict[str, object] = {"sent_to_adjudicators": len(routed.sent)}
+            at.keep(unit, outcome)
+        return outcome
+
+    def refill(self, at: AtWork) -> dict[str, object]:
+        with at.store.transaction() as unit:
+            asked_again = offer_second_looks(unit, self.rules.queue, now=at.clock())
+            entries = fill_worklists(unit, self.rules.queue, now=at.clock())
+            outcome: dict[str, object] = {
+                "second_looks": len(asked_again),
+                "queued": len(entries),
+            }
+            at.keep(unit, outcome)
+        return outcome
+
+    def push(self, at: AtWork) -> dict[str, object]:
+        reordered = reorder_worklists(at.store, self.desk, self.rules.queue, clock=at.clock)
+        pushed = _synced(synchronise(at.store, self.desk, clock=at.clock))
+        problems = pushed.pop("problems")
+        assert isinstance(problems, list)  # noqa: S101 - narrows the type
+        return {
+            **pushed,
+            "reordered": reordered.reordered,
+            "withdrawn": reordered.withdrawn,
+            "problems": [*reordered.problems, *problems],
+        }
+
+
+def _reconcile(at: AtWork) -> dict[str, object]:
+    done = 0
+
+    def on_images(more: int) -> None:
+        nonlocal done
+        done += more
+        at.progress.advance(done)
+
+    reconciled, left_out = reconcile_again(
+        at.store,
+        clock=at.clock,
+        on_start=lambda total: at.progress.step("reconciling the readings", total),
+        on_images=on_images,
+    )
+    return {
+        "images": reconciled.images,
+        "method_version": reconciled.method_version,
+        "problems": [left_out] if left_out else [],
+    }
+
+
+def _what_was_read(unit: UnitOfWork, _: Outcomes) -> Mapping[str, object]:
+    return unit.nights.how_far_read()
+
+
+def _report(at: AtWork) -> dict[str, object]:
+    with at.store.snapshot() as unit:
+        record = unit.nights.latest(KIND)
+        assert record is not None  # noqa: S101 - this step belongs to it
+        return report_on(unit, record)
+
+
+def _synced(report: SyncReport) -> dict[str, object]:
+    return {
+        "received": _new(report.received),
+        "verdicts": _new(report.verdicts),
+        "tasks_pushed": report.tasks_pushed,
+        "problems": [*report.problems, *report.notices],
+    }
 
 
 def _new(counted: Counter[str]) -> dict[str, int]:

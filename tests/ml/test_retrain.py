@@ -25,6 +25,7 @@ from backend.terminal import now
 from backend.workflow.promote_model import roll_back
 from backend.workflow.reconcile_store import reconcile_store
 from backend.workflow.register_images import ImageSet, register_images
+from backend.workflow.retrain_report import RetrainReport
 from ml_backend.champion_watch import ChampionWatch
 from ml_backend.live_model import LiveModel, WeightsTamperedError
 from ml_backend.score_pool import score_pool
@@ -35,7 +36,7 @@ torch = pytest.importorskip("torch")
 if find_spec("ultralytics") is None:  # not importorskip: it would import with telemetry on
     pytest.skip("needs the extra `ml`", allow_module_level=True)
 
-from ml_backend.retrain import Retrain  # noqa: E402
+from ml_backend.retrain import retrain as train_a_challenger  # noqa: E402
 from ml_backend.training.start import DamagedWeightsError, choose_start  # noqa: E402
 from ml_backend.ultralytics_settings import import_part  # noqa: E402
 
@@ -98,16 +99,16 @@ def filled(settings: Settings, tmp_path: Path) -> Iterator[Store]:
     store.close()
 
 
-def retrain(store: Store, settings: Settings) -> Retrain:
-    return Retrain(store, settings, now, Silence())
+def retrain(store: Store, settings: Settings, *, force: bool = False) -> RetrainReport:
+    return train_a_challenger(store, settings, clock=now, progress=Silence(), force=force)
 
 
 class TestRetrain:
     def test_makes_the_first_champion_and_then_waits_for_news(
         self, filled: Store, settings: Settings
     ) -> None:
-        first = retrain(filled, settings).run()
-        second = retrain(filled, settings).run()
+        first = retrain(filled, settings)
+        second = retrain(filled, settings)
 
         assert (first.model_version, first.promoted) == ("m1", True)
         assert first.map40 is not None
@@ -128,11 +129,11 @@ class TestRetrain:
     def test_leaves_the_champion_when_it_is_cut_off(
         self, filled: Store, settings: Settings, tmp_path: Path
     ) -> None:
-        retrain(filled, settings).run()
+        retrain(filled, settings)
         Path(settings.base_weights).unlink()
 
         with pytest.raises(FileNotFoundError, match="OVERREAD_BASE_WEIGHTS"):
-            retrain(filled, settings.model_copy(update={"train_from": "base"})).run(force=True)
+            retrain(filled, settings.model_copy(update={"train_from": "base"}), force=True)
 
         with filled.snapshot() as unit:
             champion = unit.models.champion()
@@ -144,12 +145,12 @@ class TestRetrain:
     def test_fine_tunes_the_champion_on_what_it_got_wrong_and_records_how(
         self, filled: Store, settings: Settings
     ) -> None:
-        retrain(filled, settings).run()
+        retrain(filled, settings)
         saw_something = Prediction("i0", "m1", (PredictedBox(Finding.ILD, HEART.box, 0.99),))
         with filled.transaction() as unit:
             unit.predictions.add([saw_something], now=now())
 
-        retrain(filled, settings).run(force=True)
+        retrain(filled, settings, force=True)
 
         with filled.snapshot() as unit:
             first, second = unit.training_runs.all()
@@ -267,7 +268,7 @@ class TestChampionWatch:
     ) -> None:
         live = LiveModel()
         watch = ChampionWatch(settings, filled, live)
-        retrain(filled, settings).run()
+        retrain(filled, settings)
         watch.look()
         assert live.model_version == "m1"
 

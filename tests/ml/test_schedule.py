@@ -1,57 +1,104 @@
-"""When the nightly job runs."""
+"""When the nightly job is due, on the nights when the clocks change too."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ml_backend import schedule
-from ml_backend.schedule import ScheduleError, wait_for_the_night
+from ml_backend.schedule import Schedule, ScheduleError, wait_until
 
 
-class WallClock:
-    """A clock on the wall; sleeping moves it, and it may be set back once."""
-
-    def __init__(self, start: str, *, set_back_at: str | None = None) -> None:
-        self.now = datetime.fromisoformat(start)
-        self._set_back_at = set_back_at and datetime.fromisoformat(set_back_at)
-
-    def read(self) -> datetime:
-        """Return what it shows."""
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        """Let time go by."""
-        self.now += timedelta(seconds=seconds)
-        if self._set_back_at and self.now >= self._set_back_at:
-            self.now -= timedelta(hours=1)
-            self._set_back_at = None
+def utc(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def nights(clock: WallClock, monkeypatch: pytest.MonkeyPatch, number: int) -> list[str]:
-    monkeypatch.setattr(schedule, "_wall_clock", clock.read)
-    monkeypatch.setattr("time.sleep", clock.sleep)
-    begun = []
+def due(cron: str, start: str, number: int) -> list[str]:
+    """Return the first times after a moment in UTC, as a clock in Berlin shows them."""
+    schedule, moment, found = Schedule.of(cron, "Europe/Berlin"), utc(start), []
     for _ in range(number):
-        wait_for_the_night("30 2 * * *", say=lambda _: None)
-        begun.append(f"{clock.now:%d %H:%M}")
-        clock.sleep(600)
-    return begun
+        moment = schedule.next_after(moment)
+        found.append(f"{moment.astimezone(schedule.zone):%d %H:%M %Z}")
+    return found
 
 
-class TestWaitForTheNight:
-    def test_waits_for_the_next_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        clock = WallClock("2026-07-01T12:00")
+class TestNextAfter:
+    def test_is_once_a_night(self) -> None:
+        assert due("30 1 * * *", "2026-07-01T12:00", 2) == ["02 01:30 CEST", "03 01:30 CEST"]
 
-        assert nights(clock, monkeypatch, 3) == ["02 02:30", "03 02:30", "04 02:30"]
+    @pytest.mark.parametrize(
+        ("cron", "expected"),
+        [
+            ("30 1 * * *", ["29 01:30 CET", "30 01:30 CEST"]),
+            ("30 2 * * *", ["29 03:00 CEST", "30 02:30 CEST"]),  # 02:30 does not exist
+            ("0 3 * * *", ["29 03:00 CEST", "30 03:00 CEST"]),
+        ],
+    )
+    def test_loses_no_night_when_clocks_go_forward(self, cron: str, expected: list[str]) -> None:
+        assert due(cron, "2026-03-28T20:00", 2) == expected
 
-    def test_doubles_no_night_when_the_clock_is_set_back(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        clock = WallClock("2026-10-24T12:00", set_back_at="2026-10-25T03:00")
+    @pytest.mark.parametrize(
+        ("cron", "expected"),
+        [
+            ("30 1 * * *", ["25 01:30 CEST", "26 01:30 CET"]),
+            ("30 2 * * *", ["25 02:30 CEST", "26 02:30 CET"]),  # 02:30 comes twice
+            ("0 3 * * *", ["25 03:00 CET", "26 03:00 CET"]),
+        ],
+    )
+    def test_doubles_no_night_when_clocks_go_back(self, cron: str, expected: list[str]) -> None:
+        assert due(cron, "2026-10-24T20:00", 2) == expected
 
-        assert nights(clock, monkeypatch, 3) == ["25 02:30", "26 02:30", "27 02:30"]
+    def test_is_not_due_again_after_a_night_that_ended_before_the_hour_came_twice(self) -> None:
+        schedule = Schedule.of("30 2 * * *", "Europe/Berlin")
 
-    @pytest.mark.parametrize("wrong", ["", "at night", "99 2 * * *", "30 2 * *"])
+        assert schedule.next_after(utc("2026-10-25T00:31")) == utc("2026-10-26T01:30")
+
+
+class TestLastUntil:
+    @pytest.mark.parametrize(
+        ("moment", "expected"),
+        [
+            ("2026-07-02T10:00", "2026-07-02T00:30"),
+            ("2026-07-02T00:30", "2026-07-02T00:30"),
+            ("2026-07-02T00:29", "2026-07-01T00:30"),
+            ("2026-03-29T00:59", "2026-03-28T01:30"),
+            ("2026-03-29T01:10", "2026-03-29T01:00"),  # 03:00, as 02:30 was left out
+            ("2026-10-25T00:40", "2026-10-25T00:30"),
+            ("2026-10-25T01:10", "2026-10-25T00:30"),  # 02:10 for the second time
+            ("2026-10-25T01:40", "2026-10-25T00:30"),  # 02:40 for the second time
+        ],
+    )
+    def test_finds_the_night_that_should_have_begun(self, moment: str, expected: str) -> None:
+        schedule = Schedule.of("30 2 * * *", "Europe/Berlin")
+
+        assert schedule.last_until(utc(moment)) == utc(expected)
+
+
+class TestOf:
+    @pytest.mark.parametrize("wrong", ["", "at night", "99 2 * * *", "30 2 * *", "0 0 30 2 *"])
     def test_says_how_a_schedule_is_written(self, wrong: str) -> None:
         with pytest.raises(ScheduleError, match="expected cron form"):
-            wait_for_the_night(wrong, say=lambda _: None)
+            Schedule.of(wrong)
+
+    @pytest.mark.parametrize("wrong", ["Berlin", "../etc/passwd", "Europe/"])
+    def test_says_how_a_time_zone_is_written(self, wrong: str) -> None:
+        with pytest.raises(ScheduleError, match="OVERREAD_TIME_ZONE"):
+            Schedule.of("0 2 * * *", wrong)
+
+    def test_takes_the_zone_of_the_machine(self) -> None:
+        assert Schedule.of("0 2 * * *").zone.utcoffset(datetime(2026, 1, 1)) is not None  # noqa: DTZ001 - asks a zone
+
+
+class TestWaitUntil:
+    def test_bears_a_clock_that_is_set_while_it_sleeps(self) -> None:
+        now = utc("2026-07-01T12:00")
+        jumps = {3: timedelta(hours=-1), 70: timedelta(minutes=30)}
+        naps = 0
+
+        def sleep(seconds: float) -> None:
+            nonlocal now, naps
+            naps += 1
+            now += timedelta(seconds=seconds) + jumps.get(naps, timedelta())
+
+        wait_until(utc("2026-07-01T14:00"), clock=lambda: now, sleep=sleep)
+
+        assert utc("2026-07-01T14:00") <= now < utc("2026-07-01T14:30")
+        assert naps > 100

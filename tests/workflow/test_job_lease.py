@@ -51,3 +51,20 @@ class TestHoldLease:
             hold_lease(store, "night", clock=now, wait_seconds=0.1),
         ):
             pytest.fail("took a lease that somebody holds")
+
+    def test_takes_over_from_an_earlier_process_of_the_same_number(self, store: Store) -> None:
+        # In a container every process is number 1, one after the other.
+        take(store, f"{socket.gethostname()}:{os.getpid()}:another:1")
+
+        with hold_lease(store, "night", clock=now):
+            pass
+
+    def test_takes_over_what_was_taken_by_a_clock_that_was_days_ahead(self, store: Store) -> None:
+        with store.transaction() as unit:
+            ahead = now() + timedelta(days=3)
+            unit.records.take_lease(
+                "night", "elsewhere:1:1", now=ahead, duration=timedelta(minutes=10)
+            )
+
+        with hold_lease(store, "night", clock=now):
+            pass

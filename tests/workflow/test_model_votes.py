@@ -49,7 +49,7 @@ from tests.store.samples import (
     register,
     serve,
 )
-from tests.workflow.test_nightly import DESK, BrokenTraining
+from tests.workflow.test_nightly import DESK, NOBODY_WATCHES, BrokenTraining
 
 IMAGES = 24
 RULES = NightRules(QueueRules(3, 5, 0.0, 0.0, 1), RoutingRules(3, 1, 5, 1))
@@ -275,7 +275,9 @@ class TestReconcileAgain:
             unit.models.add(model("m2", created_at=LATER))
             unit.models.crown("m2", now=NOW + timedelta(days=1))
 
-        night = nightly(read, DESK, RULES, BrokenTraining(), clock=lambda: LATER)
+        night = nightly(
+            read, DESK, RULES, BrokenTraining(), clock=lambda: LATER, watchers=NOBODY_WATCHES
+        )
 
         assert night.problems[0] == (
             "m1 may not vote: it is retired; the model versions in service are listed by: "

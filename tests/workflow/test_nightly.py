@@ -5,11 +5,14 @@ from typing import cast
 
 import pytest
 
+from backend.domain.nights import RunState
 from backend.domain.predictions import Prediction
 from backend.label_studio.client import LabelStudioClient
 from backend.store.adjudicators import AdjudicationDesk
 from backend.store.unit_of_work import Store
 from backend.terminal import now
+from backend.workflow.chain_run import Watchers
+from backend.workflow.chain_step import AtWork, Step
 from backend.workflow.fill_worklists import QueueRules
 from backend.workflow.label_studio_desk import LabelStudioDesk
 from backend.workflow.nightly import NightRules, nightly
@@ -32,16 +35,33 @@ def nobody(reader_id: str) -> LabelStudioClient:
 DESK = LabelStudioDesk(nobody, "http://127.0.0.1:1", "secret", timedelta(days=1))
 
 
+class Silence:
+    """Progress that nobody watches."""
+
+    def step(self, what: str, total: int) -> None:
+        """Begin a part."""
+
+    def advance(self, done: int, note: str = "") -> None:
+        """Go on."""
+
+
+NOBODY_WATCHES = Watchers(Silence())
+
+
 class BrokenTraining:
     """Training fails; scoring works."""
 
-    def retrain(self) -> dict[str, object]:
-        """Fail."""
-        raise RuntimeError("no memory left")
+    def training_steps(self) -> tuple[Step, ...]:
+        return (
+            Step("train", "training", self._fail),
+            Step("gate", "judging", self._fail, needs=("train",)),
+        )
 
-    def score(self) -> dict[str, object]:
-        """Score nothing."""
-        return {"scored": 0}
+    def scoring_step(self) -> Step:
+        return Step("score", "scoring", lambda _: {"scored": 0})
+
+    def _fail(self, _: AtWork) -> dict[str, object]:
+        raise RuntimeError("no memory left")
 
 
 class OtherChampion:
@@ -50,13 +70,19 @@ class OtherChampion:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def retrain(self) -> dict[str, object]:
+    def training_steps(self) -> tuple[Step, ...]:
+        return (Step("gate", "judging", self._promote),)
+
+    def scoring_step(self) -> Step:
+        return Step("score", "scoring", self._score)
+
+    def _promote(self, _: AtWork) -> dict[str, object]:
         with self._store.transaction() as unit:
             unit.models.add(model("m2"))
             unit.models.crown("m2", now=now())
         return {"promoted": True}
 
-    def score(self) -> dict[str, object]:
+    def _score(self, _: AtWork) -> dict[str, object]:
         answers = [
             Prediction(name, "m2", (predicted(score),))
             for name, score in (("a", 0.9), ("b", 0.8), ("c", 0.5))
@@ -70,12 +96,15 @@ class TestNightly:
     def test_scores_and_fills_when_training_fails(self, store: Store) -> None:
         steps: list[str] = []
 
-        report = nightly(store, DESK, RULES, BrokenTraining(), clock=now, say=steps.append)
+        watchers = Watchers(Silence(), steps.append)
+        report = nightly(store, DESK, RULES, BrokenTraining(), clock=now, watchers=watchers)
 
-        assert report.problems == ("RuntimeError: no memory left",)
-        assert report.retrained == {}
+        assert report.problems == ("train: RuntimeError: no memory left",)
+        assert report.retrained.model_version is None
         assert report.scored == {"scored": 0}
-        assert steps[-1] == "pushing the worklists"
+        assert report.state is RunState.FAILED
+        assert "gate: it needs what train would have left" in steps
+        assert steps[-2:] == ["writing the report", f"nightly run {report.run}: failed"]
 
     def test_counts_what_adjudicators_did(self, store: Store) -> None:
         room = LabelStudioModel("a1@example.org", project_id=109)
@@ -86,7 +115,7 @@ class TestNightly:
         with store.transaction() as unit:
             unit.adjudicators.set_desk(AdjudicationDesk(9, 109, None))
 
-        report = nightly(store, desk, RULES, BrokenTraining(), clock=now)
+        report = nightly(store, desk, RULES, BrokenTraining(), clock=now, watchers=NOBODY_WATCHES)
 
         assert set(report.verdicts) == {"foreign"}
         assert report.received == {}
@@ -100,9 +129,11 @@ class TestNightly:
         desk = LabelStudioDesk(
             lambda _: cast(LabelStudioClient, room), "http://b", "secret", timedelta(days=1)
         )
-        nightly(store, desk, RULES, BrokenTraining(), clock=now)
+        nightly(store, desk, RULES, BrokenTraining(), clock=now, watchers=NOBODY_WATCHES)
 
-        report = nightly(store, desk, RULES, OtherChampion(store), clock=now)
+        report = nightly(
+            store, desk, RULES, OtherChampion(store), clock=now, watchers=NOBODY_WATCHES
+        )
 
         assert (report.queued, report.reordered, report.withdrawn) == (0, 2, 0)
         with store.snapshot() as unit:

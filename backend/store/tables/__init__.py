@@ -25,6 +25,7 @@ from backend.store.tables.models import (
     ScoringFailureRow,
     TrainingRunRow,
 )
+from backend.store.tables.nights import NightLineRow, NightRunRow, NightStepRow
 from backend.store.tables.people import (
     AccountRow,
     ReaderRow,
@@ -51,6 +52,9 @@ __all__ = [
     "ImageRow",
     "LeaseRow",
     "ModelVersionRow",
+    "NightLineRow",
+    "NightRunRow",
+    "NightStepRow",
     "PredictedBoxRow",
     "PredictionRow",
     "ReadBoxRow",

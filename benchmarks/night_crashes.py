@@ -1,0 +1,247 @@
+"""The chain is killed at every step and at random moments, and ends as if it never had been.
+
+A project with radiographs of the sample, simulated readings and a weak champion is made once.
+Every trial begins with a copy of it and runs the whole chain, real training included, in a
+process of its own that is killed with SIGKILL: first as soon as a given step is seen at work,
+then at random moments of random steps. It is started again until it ends by itself. All the
+while the champion is looked up and its weights are held against their hash; afterwards all that
+a night leaves is held against what a run left that nobody disturbed.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import platform
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from backend.terminal import Steps
+from benchmarks.night_stage import Stage, set_stage
+
+SEED = 20261127
+STEPS = (
+    "sync", "consensus", "route", "cut", "train", "calibrate", "evaluate", "gate", "score",
+    "refill", "push", "report",
+)  # fmt: skip
+_LOOKS_EVERY_SECONDS = 0.01
+_TOO_LONG_SECONDS = 600.0
+
+
+class ProofFailedError(RuntimeError):
+    """Something was lost, doubled or half-written, or the proof could not be carried out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How often the chain is killed.
+
+    Attributes
+    ----------
+    steps : tuple of str
+        One trial for each; the chain is killed when it is seen at this step.
+    random : int
+        How often it is killed at a random moment after that, in every trial.
+    epochs : int
+        Passes of the training.
+    """
+
+    steps: tuple[str, ...]
+    random: int
+    epochs: int
+
+
+FULL = Plan(STEPS, random=2, epochs=2)
+QUICK = Plan(("train", "gate"), random=0, epochs=1)
+
+
+@dataclass(slots=True)
+class Watch:
+    """Looks at the champion again and again."""
+
+    stage: Stage
+    looks: int = 0
+    hashed: dict[tuple[str, int, int], str] = field(default_factory=dict)
+
+    def look(self) -> None:
+        """Raise unless one model version is champion, with the weights it was registered with."""
+        self.looks += 1
+        found = self.stage.ask(
+            "SELECT name, weights_uri, weights_sha256 FROM model_version WHERE state = 'champion'"
+        )
+        if len(found) != 1:
+            raise ProofFailedError(f"{len(found)} model versions are champion")
+        [(name, uri, sha256)] = found
+        status = Path(uri).stat()
+        key = (uri, status.st_mtime_ns, status.st_size)
+        if key not in self.hashed:
+            self.hashed[key] = hashlib.sha256(Path(uri).read_bytes()).hexdigest()
+        if self.hashed[key] != sha256:
+            raise ProofFailedError(f"the weights of champion {name} are not those registered")
+
+
+def run(plan: Plan, steps: Steps) -> dict[str, float]:
+    """Carry out the proof; return its figures."""
+    _load_everything()
+    rng = np.random.default_rng(SEED)
+    kills: Counter[str] = Counter()
+    same_weights = 0
+    with tempfile.TemporaryDirectory(prefix="nights-") as name:
+        stage = set_stage(Path(name), epochs=plan.epochs)
+        watch = Watch(stage)
+        steps.step("the night that nobody disturbs", 1)
+        began = time.monotonic()
+        _finish(stage, watch)
+        seconds = time.monotonic() - began
+        expected, models = stage.content(), stage.told("model versions")
+        durations = dict(stage.ask("SELECT name, duration_seconds FROM night_step"))
+        steps.advance(1)
+        steps.step("nights that are killed", len(plan.steps))
+        for number, step in enumerate(plan.steps, start=1):
+            stage.set_up_again()
+            _kill(stage, watch, step, 0.0, kills)
+            for _ in range(plan.random):
+                left = [one for one in STEPS if one not in _done(stage)]
+                one = str(rng.choice(left or STEPS[-1:]))
+                _kill(stage, watch, one, float(rng.uniform(0, durations[one])), kills)
+            _finish(stage, watch)
+            same_weights += stage.told("model versions") == models
+            _compare(stage, expected, step)
+            steps.advance(number, f"{kills.total()} kills")
+    return {
+        "kills": kills.total(),
+        **{f"killed_at_{step}": kills[step] for step in STEPS},
+        "trials": len(plan.steps),
+        "trials_that_ended_like_the_undisturbed_night": len(plan.steps),
+        "trials_with_bit_equal_weights": same_weights,
+        "looks_at_the_champion": watch.looks,
+        "seconds_undisturbed": seconds,
+    }
+
+
+def _kill(stage: Stage, watch: Watch, step: str, after: float, kills: Counter[str]) -> None:
+    """Start the chain, and kill it some seconds after a step was seen at work."""
+    before = _attempts(stage, step)
+    child = stage.play_apart()
+    give_up, due = time.monotonic() + _TOO_LONG_SECONDS, float("inf")
+    while time.monotonic() < min(give_up, due):
+        watch.look()
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            _expect_success(stage, status)
+            return  # faster than in the undisturbed night: nothing left to kill
+        if due == float("inf") and _attempts(stage, step) > before:
+            due = time.monotonic() + after
+        time.sleep(_LOOKS_EVERY_SECONDS)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    watch.look()
+    kills[_at_work(stage)] += 1
+
+
+def _finish(stage: Stage, watch: Watch) -> None:
+    """Start the chain and wait for its end."""
+    child = stage.play_apart()
+    give_up = time.monotonic() + _TOO_LONG_SECONDS
+    while time.monotonic() < give_up:
+        watch.look()
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            _expect_success(stage, status)
+            return
+        time.sleep(_LOOKS_EVERY_SECONDS)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    raise ProofFailedError(f"a night took longer than {_TOO_LONG_SECONDS:.0f} s")
+
+
+def _expect_success(stage: Stage, status: int) -> None:
+    if status:
+        log = (stage.settings.data_dir / "night.log").read_text()
+        raise ProofFailedError(f"a night ended with {status}:\n{log[-4000:]}")
+
+
+def _compare(stage: Stage, expected: dict[str, str], step: str) -> None:
+    """Raise unless the project is what the undisturbed night made of it."""
+    found = stage.content()
+    wrong = [what for what in expected if found[what] != expected[what]]
+    if wrong:
+        rows = {what: stage.told(what)[:8] for what in wrong}
+        raise ProofFailedError(f"killed at {step}, it ended with other {wrong}: {rows}")
+    if stage.ask("SELECT count(*) FROM night_run") != [(1,)]:
+        raise ProofFailedError("a night that was cut off did not go on as the same run")
+    for uri, sha256 in stage.ask("SELECT weights_uri, weights_sha256 FROM model_version"):
+        if hashlib.sha256(Path(uri).read_bytes()).hexdigest() != sha256:
+            raise ProofFailedError(f"{uri} is not what was registered")
+
+
+def _attempts(stage: Stage, step: str) -> int:
+    found = stage.ask(f"SELECT attempts FROM night_step WHERE name = '{step}'")  # noqa: S608 - ours
+    return int(found[0][0]) if found else 0
+
+
+def _done(stage: Stage) -> set[str]:
+    return {name for (name,) in stage.ask("SELECT name FROM night_step WHERE state = 'done'")}
+
+
+def _at_work(stage: Stage) -> str:
+    """Return the step that was at work, or else the one that was about to begin."""
+    running = stage.ask("SELECT name FROM night_step WHERE state = 'running'")
+    if running:
+        return str(running[-1][0])
+    done = _done(stage)
+    return next((step for step in STEPS if step not in done), STEPS[-1])
+
+
+def _load_everything() -> None:
+    """Load torch before the nights fork: each of them would take seconds for it."""
+    import torch  # noqa: PLC0415 - takes seconds
+
+    import ml_backend.night_shift  # noqa: F401, PLC0415 - takes seconds
+    from ml_backend.ultralytics_settings import import_part  # noqa: PLC0415 - takes seconds
+
+    torch.set_num_threads(1)  # bits do not depend on how sums are split
+    import_part("models.yolo.detect")
+
+
+def main() -> None:
+    """Run the proof and print its figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="two kills, one epoch")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    arguments = parser.parse_args()
+    plan = QUICK if arguments.quick else FULL
+    with Steps() as steps:
+        figures = run(plan, steps)
+    conditions = {
+        "images": 16,
+        "image_size_px": 64,
+        "epochs": plan.epochs,
+        "seed": SEED,
+        "store": "SQLite",
+        "device": "cpu, 1 thread",
+        "label_studio": "down",
+        "python": platform.python_version(),
+    }
+    result = {
+        "name": "night_crashes",
+        "quick": arguments.quick,
+        "conditions": conditions,
+        "figures": figures,
+    }
+    if arguments.json:
+        sys.stdout.write(json.dumps(result) + "\n")
+        return
+    for name, figure in figures.items():
+        print(f"{name:<46} {figure:g}")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
