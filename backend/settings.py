@@ -107,15 +107,30 @@ class Settings(BaseSettings):
 
     detector: Literal["yolo", "scripted"] = "yolo"
     base_weights: str = Field(
-        default="yolo26n.pt", description="what the first model is fine-tuned from: name or file"
+        default="yolo26n.pt", description="what is fine-tuned without a champion: name or file"
     )
     train_image_size_px: int = Field(default=640, ge=32, multiple_of=32)
     train_epochs: int = Field(default=60, ge=1)
     train_batch_size: int = Field(default=16, ge=1)
+    train_from: Literal["champion", "base"] = Field(
+        default="champion", description="what a challenger is fine-tuned from"
+    )
+    train_patience: int = Field(
+        default=20, ge=0, description="epochs without a better validation; 0: all are trained"
+    )
+    train_consensus_weights: Literal["soft", "earl", "off"] = Field(
+        default="soft", description="how doubtful boxes count less in training"
+    )
+    train_repeat_below: float = Field(
+        default=0.05, ge=0, le=1, description="findings on fewer images are shown more often"
+    )
+    train_negatives_per_positive: float = Field(
+        default=1.5, ge=0, description='images without findings in training; "inf" for all'
+    )
     false_marks_per_image: float = Field(
         default=1.0, gt=0, description="false boxes per image that readers may be shown"
     )
-    device: str = Field(default="auto", description='"auto", "cpu" or a CUDA index')
+    device: str = Field(default="auto", description='"auto", "cpu", a CUDA index, several: "0,1"')
     runtime: Literal["auto", "torch", "onnxruntime", "openvino", "openvino-bf16"] = "auto"
     shadow_images: int = Field(
         default=0, ge=0, description="images a challenger scores silently before it serves"

@@ -1,6 +1,6 @@
 """Figures, as PNG.
 
-The only module that imports matplotlib, which takes a second: import it where a figure is drawn.
+Imports matplotlib, which takes a second: import it where a figure is drawn.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,18 +10,16 @@ from pathlib import Path
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from backend.domain.consensus.verdict import Verdict
 from backend.domain.findings import Finding
 from backend.domain.metrics.calibration import ReliabilityCurve
+from backend.formats.drawing import COLOURS, EMPTY, FAINT, INK
+from backend.formats.drawing import empty_figure as _figure
+from backend.formats.drawing import save as _save
 
-INK, FAINT, EMPTY = "#222222", "#8a8a8a", "#ececec"
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-"""Okabe and Ito's, which people with any colour vision can tell apart."""
 MARKERS = ("o", "s", "^", "D", "v", "P")
 HISTOGRAM_BINS = 20
 
@@ -192,15 +190,3 @@ def _points(curve: ReliabilityCurve) -> tuple[NDArray[np.float64], NDArray[np.fl
     predicted, point = np.unique(curve.predicted.round(9), return_inverse=True)
     counts = np.bincount(point, weights=curve.counts)
     return predicted, np.bincount(point, weights=curve.counts * curve.observed) / counts
-
-
-def _figure(width: float, height: float) -> Figure:
-    """Return an empty figure of a size in inches that needs no display."""
-    figure = Figure(figsize=(width, height), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _save(figure: Figure, path: Path) -> None:
-    """Write a PNG that is the same wherever it is drawn."""
-    figure.savefig(path, format="png", metadata={"Software": None})

@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
+from backend.formats.looks import look_hash
+
 Pixels: TypeAlias = NDArray[np.uint8]
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
@@ -47,12 +49,15 @@ class Fingerprint:
         `pixel_hash` of the decoded pixels.
     width_px, height_px : int, [px]
         Size of the decoded image.
+    look_hash : str
+        `near_duplicates.look_hash` of the pixels; empty where it was not asked for.
     """
 
     sha256: str
     pixel_hash: str
     width_px: int
     height_px: int
+    look_hash: str = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +227,13 @@ def _fingerprint(path: Path) -> Fingerprint | UnreadableImageError:
         file = read_file(path)
     except UnreadableImageError as error:
         return error
-    return Fingerprint(file.sha256, file.pixel_hash, file.width_px, file.height_px)
+    return Fingerprint(
+        file.sha256,
+        file.pixel_hash,
+        file.width_px,
+        file.height_px,
+        look_hash=look_hash(file.pixels),
+    )
 
 
 def _check_size(image: Image.Image) -> None:

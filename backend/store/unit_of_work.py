@@ -14,6 +14,7 @@ from backend.store.adjudications import Adjudications
 from backend.store.adjudicators import Adjudicators
 from backend.store.availability import StoreUnavailableError, named_errors
 from backend.store.consensus import ConsensusAnswers
+from backend.store.dataset_history import DatasetHistory
 from backend.store.datasets import Datasets
 from backend.store.engine import open_engine, snapshot_of
 from backend.store.images import Images
@@ -52,6 +53,7 @@ class UnitOfWork:
         self.adjudications = Adjudications(session)
         self.adjudicators = Adjudicators(session)
         self.consensus = ConsensusAnswers(session)
+        self.dataset_history = DatasetHistory(session)
         self.datasets = Datasets(session)
         self.images = Images(session)
         self.model_history = ModelHistory(session)

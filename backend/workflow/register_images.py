@@ -280,6 +280,7 @@ def _image(item: _Accepted, images: ImageSet) -> Image:
         split=images.splits.get(file.id),
         original_width_px=item.original and item.original.width_px,
         original_height_px=item.original and item.original.height_px,
+        look_hash=file.print.look_hash,
     )
 
 

@@ -72,13 +72,14 @@ def choose_device(wanted: str) -> torch.device:
     Parameters
     ----------
     wanted : str
-        "auto", "cpu" or a CUDA index.
+        "auto", "cpu", a CUDA index, or several as in "0,1", of which the first serves.
 
     Returns
     -------
     torch.device
         With "auto" the first GPU when there is one.
     """
+    wanted = wanted.split(",", maxsplit=1)[0].strip()
     if wanted == "auto":
         return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
     return torch.device(f"cuda:{wanted}" if wanted.isdigit() else wanted)

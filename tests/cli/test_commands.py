@@ -1,5 +1,6 @@
 """The other commands, on a store with two readers' readings."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,38 @@ class TestRelease:
         again = filled("release", "create", "--format", "yolo")
         assert again.code == 1
         assert "never overwritten" in again.told
+
+
+class TestDatasets:
+    def test_are_listed_shown_drawn_and_compared(
+        self, filled: CommandLine, tmp_path: Path
+    ) -> None:
+        assert filled("release", "create", "--format", "yolo").code == 0
+        labels = tmp_path / "train.csv"
+        labels.write_text(labels.read_text().replace(",10,10,40,40", ",12,12,44,44", 2))
+        imported = ("--images", tmp_path / "images", "--labels", labels)
+        assert filled("import", "vinbigdata", *imported).code == 0
+        assert filled("consensus").code == 0
+        assert filled("release", "create", "--format", "coco").code == 0
+
+        assert [one["name"] for one in filled("datasets", "list", "--json").json] == ["d1", "d2"]
+        picture, manifest = tmp_path / "imbalance.png", tmp_path / "manifest.json"
+        shown = filled("datasets", "show", "d2", "--figure", picture, "--manifest", manifest)
+        assert "Cardiomegaly" in shown.output
+        assert picture.read_bytes().startswith(b"\x89PNG")
+        assert len(json.loads(manifest.read_text())["content"]) == 6
+        found = filled("datasets", "show", "d2", "--json").json
+        assert found["findings"]["Cardiomegaly"]["images"]["train"] >= 1
+        assert sum(found["readings"]["R1"].values()) == 6
+        changes = filled("datasets", "diff", "d1", "d2", "--json").json["boxes"]["Cardiomegaly"]
+        assert (changes["added"], changes["removed"], changes["moved"]) == (0, 0, 1)
+        assert "in another split" in filled("datasets", "diff", "d1", "d2").output
+
+    def test_that_nobody_cut_are_named(self, filled: CommandLine) -> None:
+        outcome = filled("datasets", "show", "d9")
+
+        assert outcome.code == 1
+        assert "no dataset version 'd9'" in outcome.told
 
 
 class TestConsensus:

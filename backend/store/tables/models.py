@@ -106,5 +106,6 @@ class TrainingRunRow(Table):
     state: Mapped[str]
     recipe: Mapped[dict[str, Any]]
     outcome: Mapped[str | None]
+    progress: Mapped[dict[str, Any] | None]
     started_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
