@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from ml_backend.runtimes.torch_runtime import choose_device
+from ml_backend.runtimes.device import choose_device
 from ml_backend.training.weights import BaseWeightsMissingError
 from ml_backend.ultralytics_settings import import_part
 
@@ -115,7 +115,8 @@ def fit(
     if (run / "finished").exists():
         return chosen
 
-    trainer = _trainer(folder, base_weights, recipe, choose_device(device), checkpoint)
+    where = torch.device(choose_device(device))
+    trainer = _trainer(folder, base_weights, recipe, where, checkpoint)
     _report_progress(trainer, on_epoch)
     trainer.add_callback("on_model_save", lambda at: _keep(at, chosen, checkpoint))
     trainer.train()
