@@ -5,13 +5,13 @@ seconds to import and hundreds of megabytes, and its threads spin on the cores t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backend.domain.consensus.logistic import sigmoid
-from ml_backend.runtimes.raw_output import Candidates, ranks
+from ml_backend.runtimes.raw_output import Candidates
 
 DUPLICATE_IOU = 0.5
 """Of two boxes of one finding that overlap more than this, the less confident one goes."""
@@ -96,11 +96,12 @@ def find_marks(candidates: Candidates, frame: tuple[int, int], *, strides: Seque
     """
     found = _decode(candidates, frame, strides)
     group = found.images * candidates.shape[1] + found.findings
-    kept = found.take(suppress(found.boxes, found.logits, group))
-    kept = kept.take(np.lexsort((-kept.logits, kept.images)))
+    best = suppress(found.boxes, found.logits, group)
+    best = best[np.lexsort((-found.logits[best], found.images[best]))]
+    kept = found.take(best)
     if candidates.distances.shape[1] > 4:
         return kept
-    return _with_spread_of_duplicates(kept, found)
+    return replace(kept, spreads=_spread_of_duplicates(kept, group[best], found, group))
 
 
 def suppress(boxes: _Numbers, logits: _Numbers, group: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -189,28 +190,28 @@ def _grid(
     return (column + 0.5) * stride, (row + 0.5) * stride, stride
 
 
-def _with_spread_of_duplicates(kept: Marks, candidates: Marks) -> Marks:
-    if not len(kept.images):
-        return kept
-    near = candidates.take(np.argsort(-candidates.logits, kind="stable"))
-    rank = ranks(near.images)
-    near, rank = near.take(rank < _SPREAD_CANDIDATES), rank[rank < _SPREAD_CANDIDATES]
-    table = (int(candidates.images.max()) + 1, int(rank.max()) + 1)
-    boxes, findings, scores = np.zeros((*table, 4)), np.full(table, -1), np.zeros(table)
-    boxes[near.images, rank] = near.boxes
-    findings[near.images, rank] = near.findings
-    scores[near.images, rank] = sigmoid(near.logits)
+def _spread_of_duplicates(
+    kept: Marks, kept_group: NDArray[np.int64], found: Marks, group: NDArray[np.int64]
+) -> _Numbers:
+    """Return how far the boxes lie apart that mean the same as each that was kept."""
+    by_group = np.lexsort((-found.logits, group))
+    first, end = (np.searchsorted(group[by_group], kept_group, side) for side in ("left", "right"))
+    members = np.minimum(end - first, _SPREAD_CANDIDATES)
+    owner = np.repeat(np.arange(len(members)), members)
+    rank = np.arange(len(owner)) - np.repeat(np.cumsum(members) - members, members)
+    member = by_group[first[owner] + rank]
+    near = _overlap(kept.boxes[owner], found.boxes[member]) >= DUPLICATE_IOU
+    owner, member = owner[near], member[near]
 
-    boxes, findings, scores = boxes[kept.images], findings[kept.images], scores[kept.images]
-    is_duplicate = _overlap(kept.boxes[:, None], boxes) >= DUPLICATE_IOU
-    is_duplicate &= findings == kept.findings[:, None]
-    weight = (is_duplicate * scores)[:, None]
-    weight = weight / np.maximum(weight.sum(axis=2, keepdims=True), np.finfo(np.float64).tiny)
-    mean = weight @ boxes
-    variance = weight @ (boxes - mean) ** 2
-    spread = np.sqrt(variance).mean(axis=(1, 2))
-    spread[is_duplicate.sum(axis=1) < 2] = np.nan
-    return Marks(kept.images, kept.findings, kept.logits, kept.boxes, spread)
+    def mean(numbers: _Numbers) -> _Numbers:
+        weight = sigmoid(found.logits[member])
+        total = np.bincount(owner, weight, len(members))
+        sums = [np.bincount(owner, weight * each, len(members)) for each in numbers.T]
+        return np.column_stack(sums) / np.maximum(total, np.finfo(np.float64).tiny)[:, None]
+
+    boxes = found.boxes[member]
+    spread = np.sqrt(mean((boxes - mean(boxes)[owner]) ** 2)).mean(axis=1)
+    return np.where(np.bincount(owner, minlength=len(members)) > 1, spread, np.nan)
 
 
 def _overlap(one: _Numbers, other: _Numbers) -> _Numbers:

@@ -38,16 +38,15 @@ def choose_runtime(wanted: str, device: str) -> RuntimeName:
         If it is asked for a runtime that is not installed, does not exist, or is no runtime
         for a GPU.
     """
-    installed = _installed()
-    is_cpu = device == "cpu"
+    usable: list[RuntimeName] = _installed() if device == "cpu" else ["torch"]
     if wanted == "auto":
-        return installed[0] if is_cpu else "torch"
-    for name in installed:
-        if name == wanted and (is_cpu or name == "torch"):
+        return usable[0]
+    for name in usable:
+        if name == wanted:
             return name
     raise UnavailableRuntimeError(
         f"the runtime {wanted!r} does not run on this machine's {device.partition(':')[0]}; "
-        f"expected {', '.join(installed) if is_cpu else 'torch'}: set OVERREAD_RUNTIME"
+        f"expected {', '.join(usable)}: set OVERREAD_RUNTIME"
     )
 
 
@@ -95,11 +94,11 @@ def open_runtime(
 
 def _installed() -> list[RuntimeName]:
     names: list[RuntimeName] = []
-    if find_spec("onnx") and find_spec("openvino"):
+    if find_spec("openvino"):
         from ml_backend.runtimes.openvino_runtime import cpu_has_bfloat16  # noqa: PLC0415
 
         names += ["openvino", "openvino-bf16"] if cpu_has_bfloat16() else ["openvino"]
-    if find_spec("onnx") and find_spec("onnxruntime"):
+    if find_spec("onnxruntime"):
         names.append("onnxruntime")
     return [*names, "torch"]
 

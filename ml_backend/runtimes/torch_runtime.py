@@ -7,10 +7,13 @@ from threading import Lock, local
 import numpy as np
 import torch
 
+from ml_backend.runtimes.cuda_graph import RecordedPass
 from ml_backend.runtimes.network import RawNetwork
 from ml_backend.runtimes.raw_output import CANDIDATES_PER_FINDING, Candidates, Frames, select
 
 _GPU_BATCH = 64
+_RECORDED_SHAPES = 4
+_ONE_RECORDS = Lock()
 
 
 class TorchRuntime:
@@ -76,17 +79,24 @@ class TorchRuntime:
         grey = torch.from_numpy(frames)
         with torch.inference_mode():
             if self._is_gpu:
-                self._use_own_stream()
-                grey = grey.pin_memory().to(self._device, non_blocking=True)
-                return tuple(self._network(grey))
+                return self._on_gpu(grey.pin_memory())
             with self._one_at_a_time:
                 return tuple(self._network(grey))
 
-    def _use_own_stream(self) -> None:
-        # So that one thread's copies do not wait for another one's forward pass.
-        if not hasattr(self._thread, "stream"):
-            self._thread.stream = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
-        torch.cuda.set_stream(self._thread.stream)
+    def _on_gpu(self, grey: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        thread = self._thread
+        if not hasattr(thread, "stream"):
+            # A stream of its own, so that one thread's copies do not wait for another one's pass.
+            thread.stream, thread.recorded = torch.cuda.Stream(self._device), {}  # type: ignore[no-untyped-call]
+        torch.cuda.set_stream(thread.stream)
+        shape = tuple(grey.shape)
+        if shape not in thread.recorded:
+            # What fills a batch comes again; few shapes do, and recordings keep memory.
+            if len(grey) < self.batch_size or len(thread.recorded) == _RECORDED_SHAPES:
+                return tuple(self._network(grey.to(self._device, non_blocking=True)))
+            with _ONE_RECORDS:
+                thread.recorded[shape] = RecordedPass(self._network, shape, self._device)
+        return thread.recorded[shape](grey)  # type: ignore[no-any-return]
 
 
 def _select_there(
