@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from backend.formats.image_cache import ImageCache, SmallCopy, small_copy
 from benchmarks.made_up_radiographs import radiograph
 from ml_backend.detector import Detections, detect
-from ml_backend.image_cache import ImageCache, SmallCopy, small_copy
 from ml_backend.inference_queue import InferenceQueue
 from ml_backend.letterbox import Letterbox
 from ml_backend.runtimes.raw_output import Runtime
@@ -171,7 +171,7 @@ def gpu_watched(device: str) -> Iterator[Busy]:
 
 
 def _filled_cache(folder: Path) -> tuple[ImageCache, list[str]]:
-    cache = ImageCache(folder)
+    cache = ImageCache(folder, 1e9)
     keys = [f"{number:064x}" for number in range(_PICTURES)]
     for number, key in enumerate(keys):
         cache.keep(key, small_copy(radiograph(number, is_square=True)))

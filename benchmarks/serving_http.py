@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,12 +19,14 @@ import psutil
 import torch
 from pydantic import SecretStr
 
+from backend import image_links
 from backend.domain.images import Image
 from backend.domain.models import ModelVersion
+from backend.formats.image_cache import ImageCache
 from backend.settings import Settings
+from backend.terminal import now
 from benchmarks.served_pool import filled_store, sized_weights
 from ml_backend.front_door import USER_NAME, password
-from ml_backend.image_cache import ImageCache
 from ml_backend.open_detector import open_detector
 from ml_backend.task_images import read_small
 from ml_backend.yolo_detector import YoloDetector
@@ -48,7 +51,7 @@ def on_cpu(weights: Path, *, size_px: int, quick: bool) -> dict[str, float | str
             images = list(unit.images.all().values())
         assert champion is not None  # noqa: S101 - it was just adopted
         tasks = [
-            {"id": number, "data": {"image": f"{settings.backend_url}/images/{image.id}.png"}}
+            {"id": number, "data": {"image": _link(settings, image)}}
             for number, image in enumerate(images)
         ]
         floor = _Floor(settings, champion, images[0])  # exports the network, as a first start does
@@ -64,13 +67,22 @@ def on_cpu(weights: Path, *, size_px: int, quick: bool) -> dict[str, float | str
         }
 
 
+def _link(settings: Settings, image: Image) -> str:
+    return image_links.sign(
+        settings.backend_url,
+        image.id,
+        expires_at=now() + timedelta(days=1),
+        secret=settings.image_link_secret,
+    )
+
+
 class _Floor:
     """Bare passes of the champion's network, in this process."""
 
     def __init__(self, settings: Settings, champion: ModelVersion, image: Image) -> None:
         detector = open_detector(settings, champion)
         assert isinstance(detector, YoloDetector)  # noqa: S101 - that is the default
-        copy = read_small(image, ImageCache(settings.image_cache_dir))
+        copy = read_small(image, ImageCache(settings.image_cache_dir, settings.image_cache_bytes))
         self._frames = detector.frame(copy.pixels, copy.size_px).pixels[None]
         self._network = detector.bare
         self.runtime, self._workers = detector.runtime, detector.workers

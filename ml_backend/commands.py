@@ -1,20 +1,19 @@
-"""The commands of `overread` that need torch; the command line finds them by entry point."""
+"""The commands of `overread` that need torch; the command line finds them by entry point.
+
+What one of them needs alone is imported by it: Label Studio waits for the server to come back.
+"""
 
 import logging
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from backend.desk import open_desk, queue_rules, routing_rules
 from backend.opened import open_store
 from backend.settings import Settings
 from backend.terminal import Steps, console, now, print_json, print_skipped
-from backend.workflow.nightly import NightRules
-from backend.workflow.nightly import nightly as work_through_the_night
-from ml_backend.image_cache import ImageCache
-from ml_backend.open_detector import open_detector
-from ml_backend.schedule import wait_for_the_night
-from ml_backend.score_pool import ScoreReport, score_pool
+
+if TYPE_CHECKING:
+    from ml_backend.score_pool import ScoreReport
 
 _log = logging.getLogger(__name__)
 
@@ -27,6 +26,10 @@ class NoChampionError(LookupError):
 
 def score(*, as_json: AsJson = False) -> None:
     """Pre-annotate and score the unread pool with the champion."""
+    from backend.formats.image_cache import ImageCache  # noqa: PLC0415
+    from ml_backend.open_detector import open_detector  # noqa: PLC0415
+    from ml_backend.score_pool import score_pool  # noqa: PLC0415
+
     settings = Settings()
     store = open_store(settings)
     with store.snapshot() as unit:
@@ -38,7 +41,7 @@ def score(*, as_json: AsJson = False) -> None:
             store,
             open_detector(settings, champion),
             clock=now,
-            cache=ImageCache(settings.image_cache_dir),
+            cache=ImageCache(settings.image_cache_dir, settings.image_cache_bytes),
             on_start=lambda total: steps.step(f"scoring with {champion.name}", total),
             on_images=steps.advance_by,
         )
@@ -53,7 +56,6 @@ def retrain(
     as_json: AsJson = False,
 ) -> None:
     """Cut a dataset version, train a challenger, and let it pass the gate or not."""
-    # Imported here, because torch takes seconds and `overread --help` loads this module.
     from ml_backend.retrain import Retrain  # noqa: PLC0415
 
     settings = Settings()
@@ -81,8 +83,11 @@ def nightly(
     as_json: AsJson = False,
 ) -> None:
     """Sync, reconcile, retrain, score, refill the worklists: once, or every night."""
-    # Imported here, because torch takes seconds and `overread --help` loads this module.
+    from backend.desk import open_desk, queue_rules, routing_rules  # noqa: PLC0415
+    from backend.workflow.nightly import NightRules  # noqa: PLC0415
+    from backend.workflow.nightly import nightly as work_through_the_night  # noqa: PLC0415
     from ml_backend.night_shift import NightShift  # noqa: PLC0415
+    from ml_backend.schedule import wait_for_the_night  # noqa: PLC0415
 
     settings = Settings()
     store = open_store(settings)
@@ -116,7 +121,6 @@ def nightly(
 
 def serve_ml() -> None:
     """Serve the detector to Label Studio (the ML backend)."""
-    # Imported here, because a web server is nothing that `overread --help` has to wait for.
     import uvicorn  # noqa: PLC0415
 
     from ml_backend.app import create_app  # noqa: PLC0415
@@ -140,7 +144,7 @@ def serve_ml() -> None:
         watch.stop()
 
 
-def _show_score(report: ScoreReport, *, as_json: bool) -> None:
+def _show_score(report: "ScoreReport", *, as_json: bool) -> None:
     print_skipped(report.failed)
     if as_json:
         print_json(

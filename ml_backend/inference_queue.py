@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from threading import Condition, Lock, Thread
 from typing import Protocol, Self
 
+from backend.formats.image_cache import SmallCopy
 from ml_backend.detector import Detections, Detector
-from ml_backend.image_cache import SmallCopy
 from ml_backend.letterbox import Letterbox
 
 _FEWEST_FRAMES_AHEAD = 16

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from backend.formats.image_cache import ImageCache
 from backend.settings import Settings
 from backend.store.unit_of_work import Store
-from ml_backend.image_cache import ImageCache
 from ml_backend.open_detector import open_detector
 from ml_backend.retrain import Progress, Retrain
 from ml_backend.score_pool import score_pool
@@ -59,6 +59,6 @@ class NightShift:
             self.store,
             open_detector(self.settings, champion),
             clock=self.clock,
-            cache=ImageCache(self.settings.image_cache_dir),
+            cache=ImageCache(self.settings.image_cache_dir, self.settings.image_cache_bytes),
         )
         return {"scored": report.scored, "failed": len(report.failed)}

@@ -8,8 +8,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from backend.domain.predictions import shown_boxes
+from backend.formats.image_cache import SmallCopy
 from ml_backend.detector import Detections, Detector, as_predicted_boxes
-from ml_backend.image_cache import SmallCopy
 from ml_backend.image_source import ImageSourceError
 from ml_backend.inference_queue import InferenceQueue
 from ml_backend.metrics import Metrics
@@ -108,7 +108,7 @@ class PreAnnotator:
                 self._collect(pending.popleft(), detector, answers)
             asked = _Asked(
                 number,
-                self._images.find(wish.image),
+                self._images.find(wish.image, wish.project_id),
                 came + ANSWER_WITHIN_SECONDS,
                 self._clock,
             )

@@ -113,10 +113,13 @@ class Wanted:
         What the task gives as its image; None when it gives none.
     is_unassisted : bool
         Whether the reader must not see boxes.
+    project_id : object
+        Where in Label Studio it is.
     """
 
     image: object
     is_unassisted: bool
+    project_id: object = None
 
 
 def wanted(task: object) -> Wanted:
@@ -135,7 +138,11 @@ def wanted(task: object) -> Wanted:
     data = task.get("data") if isinstance(task, Mapping) else None
     if not isinstance(data, Mapping):
         return Wanted(None, is_unassisted=False)
-    return Wanted(data.get("image"), is_unassisted=data.get("arm") == Arm.UNASSISTED.value)
+    return Wanted(
+        data.get("image"),
+        is_unassisted=data.get("arm") == Arm.UNASSISTED.value,
+        project_id=task.get("project"),
+    )
 
 
 def prediction(

@@ -6,7 +6,7 @@ However a radiograph is stored, the rest of the product sees one picture: an arr
 
 import hashlib
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -104,7 +104,10 @@ def read_file(path: Path) -> RadiographFile:
 
 
 def read_folder(
-    paths: Iterable[Path], *, workers: int = 4
+    paths: Iterable[Path],
+    *,
+    workers: int = 4,
+    on_pixels: Callable[[RadiographFile], None] = lambda _: None,
 ) -> Iterator[tuple[Path, Fingerprint | UnreadableImageError]]:
     """Fingerprint many radiograph files with several threads and bounded memory.
 
@@ -114,6 +117,8 @@ def read_folder(
         The files.
     workers : int
         How many are decoded at the same time.
+    on_pixels : callable
+        Called with every readable file while its pixels are there, in one of the threads.
 
     Yields
     ------
@@ -123,7 +128,7 @@ def read_folder(
     with ThreadPoolExecutor(workers) as pool:
         ahead: deque[tuple[Path, Future[Fingerprint | UnreadableImageError]]] = deque()
         for path in paths:
-            ahead.append((path, pool.submit(_fingerprint, path)))
+            ahead.append((path, pool.submit(_fingerprint, path, on_pixels)))
             if len(ahead) > 2 * workers:
                 earliest, future = ahead.popleft()
                 yield earliest, future.result()
@@ -217,11 +222,14 @@ def encode_png(pixels: Pixels) -> bytes:
     return buffer.getvalue()
 
 
-def _fingerprint(path: Path) -> Fingerprint | UnreadableImageError:
+def _fingerprint(
+    path: Path, on_pixels: Callable[[RadiographFile], None]
+) -> Fingerprint | UnreadableImageError:
     try:
         file = read_file(path)
     except UnreadableImageError as error:
         return error
+    on_pixels(file)
     return Fingerprint(file.sha256, file.pixel_hash, file.width_px, file.height_px)
 
 

@@ -12,9 +12,9 @@ from backend.domain.dataset import DatasetImage, DatasetVersion
 from backend.domain.findings import Finding
 from backend.domain.images import Split
 from backend.domain.skipped import Skipped
+from backend.formats.image_cache import resize
 from backend.formats.radiographs import UnreadableImageError, encode_png
 from ml_backend.image_source import read_registered
-from ml_backend.letterbox import resize
 
 
 class NothingToTrainOnError(ValueError):
