@@ -7,13 +7,10 @@ from threading import Lock, local
 import numpy as np
 import torch
 
-from ml_backend.runtimes.cuda_graph import RecordedPass
 from ml_backend.runtimes.network import RawNetwork
 from ml_backend.runtimes.raw_output import CANDIDATES_PER_FINDING, Candidates, Frames, select
 
 _GPU_BATCH = 64
-_RECORDED_SHAPES = 4
-_ONE_RECORDS = Lock()
 
 
 class TorchRuntime:
@@ -60,7 +57,7 @@ class TorchRuntime:
         with torch.inference_mode():
             outputs = self.forward(frames)
             if self._is_gpu:
-                return _select_there(*outputs, least_logit)
+                return select_there(*outputs, least_logit)
             return select(*(each.numpy() for each in outputs), least_logit)
 
     def forward(self, frames: Frames) -> tuple[torch.Tensor, ...]:
@@ -79,30 +76,36 @@ class TorchRuntime:
         grey = torch.from_numpy(frames)
         with torch.inference_mode():
             if self._is_gpu:
-                return self._on_gpu(grey.pin_memory())
+                self._use_own_stream()
+                grey = grey.pin_memory().to(self._device, non_blocking=True)
+                return tuple(self._network(grey))
             with self._one_at_a_time:
                 return tuple(self._network(grey))
 
-    def _on_gpu(self, grey: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        thread = self._thread
-        if not hasattr(thread, "stream"):
-            # A stream of its own, so that one thread's copies do not wait for another one's pass.
-            thread.stream, thread.recorded = torch.cuda.Stream(self._device), {}  # type: ignore[no-untyped-call]
-        torch.cuda.set_stream(thread.stream)
-        shape = tuple(grey.shape)
-        if shape not in thread.recorded:
-            # What fills a batch comes again; few shapes do, and recordings keep memory.
-            if len(grey) < self.batch_size or len(thread.recorded) == _RECORDED_SHAPES:
-                return tuple(self._network(grey.to(self._device, non_blocking=True)))
-            with _ONE_RECORDS:
-                thread.recorded[shape] = RecordedPass(self._network, shape, self._device)
-        return thread.recorded[shape](grey)  # type: ignore[no-any-return]
+    def _use_own_stream(self) -> None:
+        # So that one thread's copies do not wait for another one's forward pass.
+        if not hasattr(self._thread, "stream"):
+            self._thread.stream = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
+        torch.cuda.set_stream(self._thread.stream)
 
 
-def _select_there(
+def select_there(
     logits: torch.Tensor, distances: torch.Tensor, features: torch.Tensor, least_logit: float
 ) -> Candidates:
-    """Do what `select` does on the GPU, so that little has to come back from it."""
+    """Do what `select` does where the tensors lie, so that little has to come back from a GPU.
+
+    Parameters
+    ----------
+    logits, distances, features : tensor
+        As for `select`.
+    least_logit : float
+        Places below count for nothing.
+
+    Returns
+    -------
+    Candidates
+        The same as from `select`, in another order.
+    """
     images, findings, places = logits.shape
     surest = logits.topk(min(CANDIDATES_PER_FINDING, places), dim=2)
     image, finding, rank = (surest.values >= least_logit).nonzero(as_tuple=True)
