@@ -20,6 +20,7 @@ from ml_backend.image_source import (
 )
 
 _UPLOADS = "/data/"
+_REMEMBERED = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ class TaskImages:
         self._store = store
         self._cache = cache
         self._clock = clock
+        self._pixel_hashes: dict[str, str] = {}  # of images whose copies were kept
 
     def find(self, address: object, project_id: object = None) -> TaskImage:
         """Return how to get an image.
@@ -105,14 +107,22 @@ class TaskImages:
     def _read(self, image_id: str, address: object) -> SmallCopy:
         assert self._store is not None  # noqa: S101 - else it has no id
         self._check_link(image_id, str(address))
+        known = self._pixel_hashes.get(image_id)  # an id never means another picture
+        kept = self._cache.find(known) if known and self._cache else None
+        if kept is not None:
+            return kept
         with self._store.snapshot() as unit:
             image = unit.images.get(image_id)
         if image is None:
             return small_copy(self._source.fetch(address))  # the backend says what is wrong
         try:
-            return read_small(image, self._cache)
+            copy = read_small(image, self._cache)
         except UnreadableImageError as problem:
             raise NotAnImageError(str(problem)) from problem
+        if len(self._pixel_hashes) >= _REMEMBERED:
+            self._pixel_hashes.clear()
+        self._pixel_hashes[image_id] = image.pixel_hash
+        return copy
 
     def _check_link(self, image_id: str, address: str) -> None:
         """Ask of a link what the backend would ask of it."""
