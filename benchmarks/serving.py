@@ -45,6 +45,19 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, default=_WEIGHTS, help="a checkpoint to serve")
     parser.add_argument("--size", type=int, default=0, help="longer side in pixels")
     parser.add_argument(
+        "--example",
+        type=Path,
+        metavar="PATH",
+        help="on a CPU: the folder of a checkout of Label Studio's YOLO example, to compare with",
+    )
+    parser.add_argument(
+        "--example-python",
+        type=Path,
+        default=Path(sys.executable),
+        metavar="PATH",
+        help="the interpreter in which its requirements are installed",
+    )
+    parser.add_argument(
         "--untrained", metavar="NAME", help="on a GPU: a network such as yolo26m, for its speed"
     )
     chosen = parser.parse_args()
@@ -58,7 +71,13 @@ def main() -> None:
         # Imported here, because a machine that only lends its GPU has no web server.
         from benchmarks.serving_http import on_cpu  # noqa: PLC0415
 
-        figures = on_cpu(chosen.weights, size_px=chosen.size or 640, quick=chosen.quick)
+        figures = on_cpu(
+            chosen.weights,
+            size_px=chosen.size or 640,
+            quick=chosen.quick,
+            example=chosen.example,
+            example_python=chosen.example_python,
+        )
         machine = platform.processor() or platform.machine()
     conditions = {
         "device": chosen.device,
@@ -68,6 +87,8 @@ def main() -> None:
         "weights": chosen.untrained or chosen.weights.name,
         "torch": torch.__version__,
         "python": platform.python_version(),
+        "load_average": os.getloadavg()[0],
+        "label_studio_example": "measured" if chosen.example else "not given (--example PATH)",
     }
     if chosen.json:
         result = {
