@@ -119,23 +119,28 @@ def _answer_predict(
         if asked.is_interactive:
             empty = protocol.nothing_to_suggest(live_model.model_version)
             return JSONResponse({"results": [empty for _ in asked.tasks]})
-        came, detector = time.monotonic(), live_model.current()
+        came, detector, findings = time.monotonic(), live_model.current(), asked.findings
 
         def answer() -> bytes:  # encoded here, so that /health need not wait for it
-            results = annotator.answer(asked.tasks, detector, asked_at=came)
+            results = annotator.answer(asked.tasks, detector, findings=findings, asked_at=came)
             return json.dumps({"results": results}).encode()
 
-        try:
-            with admission.admitted(len(asked.tasks)):
-                loop = asyncio.get_running_loop()
-                body = await loop.run_in_executor(threads, answer)
-        except BusyError as problem:
-            return JSONResponse(
-                {"detail": str(problem)},
-                status_code=HTTPStatus.SERVICE_UNAVAILABLE,
-                headers={"Retry-After": _RETRY_AFTER_SECONDS},
-            )
+        with admission.admitted(len(asked.tasks)):
+            loop = asyncio.get_running_loop()
+            body = await loop.run_in_executor(threads, answer)
         return Response(body, media_type="application/json")
+
+    @app.exception_handler(BusyError)
+    async def come_again(_: Request, problem: Exception) -> Response:
+        return JSONResponse(
+            {"detail": str(problem)},
+            status_code=HTTPStatus.SERVICE_UNAVAILABLE,
+            headers={"Retry-After": _RETRY_AFTER_SECONDS},
+        )
+
+    @app.exception_handler(protocol.UnknownFormError)
+    async def not_on_this_form(_: Request, problem: Exception) -> Response:
+        return JSONResponse({"detail": str(problem)}, status_code=HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
 def _answer_events(app: FastAPI) -> None:
