@@ -85,7 +85,10 @@ def form(label: str, *, name: str = "finding", tag: str = "RectangleLabels") -> 
     return f'<View><{tag} name="{name}" toName="image"><Label value="{label}"/></{tag}></View>'
 
 
-GROWING = "".join(f'<!ENTITY {"abcdefghi"[n]} "{10 * f"&{"zabcdefgh"[n]};"}">' for n in range(9))
+GROWING = "".join(
+    f'<!ENTITY {larger} "{f"&{smaller};" * 10}">'
+    for smaller, larger in zip("zabcdefgh", "abcdefghi", strict=True)
+)
 OTHER_FORMS = {
     "empty": "",
     "null": None,
