@@ -1,13 +1,16 @@
 """The network as an ONNX file, which ONNX Runtime and OpenVINO read; made once per weights.
 
-What was exported before is served without torch, which takes seconds to import and hundreds of
-megabytes.
+Serving needs no torch then, which takes seconds to import and hundreds of megabytes: a process
+that has not loaded it lets another one export, and never has to.
 """
 
 import hashlib
 import json
+import multiprocessing
+import sys
 import tempfile
 import warnings
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
@@ -39,7 +42,11 @@ def exported(weights: Path, folder: Path) -> tuple[bytes, NetworkFacts]:
     kept = folder / f"{_sha256_of(weights)}-{_FORM}.onnx"
     found = _find(kept)
     if found is None:
-        _make(weights, kept)
+        if "torch" in sys.modules:
+            _make(weights, kept)
+        else:
+            with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as another:
+                another.submit(_make, weights, kept).result()
         found = _find(kept)
     assert found is not None  # noqa: S101 - it was just made
     return found
@@ -57,7 +64,7 @@ def _find(kept: Path) -> tuple[bytes, NetworkFacts] | None:
 
 
 def _make(weights: Path, kept: Path) -> None:
-    # Imported here, because what was exported before needs neither.
+    # Imported here, because of who must not load torch.
     from ml_backend.runtimes.network import load_network  # noqa: PLC0415
 
     network = load_network(weights, "cpu")

@@ -1,5 +1,6 @@
 """The server as it runs: a process of its own, real weights, a real store."""
 
+import re
 import subprocess
 import sys
 import time
@@ -24,7 +25,6 @@ from backend.store.unit_of_work import Store
 from backend.terminal import now
 from backend.workflow.adopt_weights import adopt_weights
 from ml_backend.front_door import USER_NAME, password
-from ml_backend.open_detector import open_detector
 
 if find_spec("ultralytics") is None:
     pytest.skip("needs the extra `ml`", allow_module_level=True)
@@ -37,7 +37,7 @@ TORCH = ("torch", "torchvision", "ultralytics")
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """A store with one radiograph and a champion whose network was exported."""
+    """A store with one radiograph and a champion that was never served."""
     settings = Settings(
         data_dir=tmp_path_factory.mktemp("serving"),
         secret_key=SecretStr("s" * 32),
@@ -49,11 +49,8 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     store = Store(settings.sqlalchemy_url)
     with store.transaction() as unit:
         unit.images.add([registered()], now=now())
-        champion = adopt_weights(
-            unit, sample.WEIGHTS, settings.weights_dir, origin="test", now=now()
-        )
+        adopt_weights(unit, sample.WEIGHTS, settings.weights_dir, origin="test", now=now())
     store.close()
-    open_detector(settings, champion)  # exports it, as a first start does
     return settings
 
 
@@ -121,7 +118,7 @@ def ask(client: httpx2.Client, settings: Settings) -> dict[str, Any]:
 
 
 class TestServeMl:
-    def test_serves_exported_weights_without_torch(
+    def test_serves_new_weights_without_torch_and_in_little_memory(
         self, settings: Settings, server: subprocess.Popen[bytes], client: httpx2.Client
     ) -> None:
         health = health_once_it_serves(client)
@@ -129,12 +126,14 @@ class TestServeMl:
 
         assert health["model_version"] == result["model_version"] == "m1"
         assert health["runtime"].startswith("OpenVINO")
-        loaded = Path(f"/proc/{server.pid}/maps")
-        if not loaded.exists():
-            pytest.skip("this system does not tell which libraries a process has loaded")
-        libraries = loaded.read_text()
+        told = Path(f"/proc/{server.pid}")
+        if not told.exists():
+            pytest.skip("this system does not tell what a process has loaded")
+        libraries = (told / "maps").read_text()
         assert "openvino" in libraries
         assert not [name for name in TORCH if f"/{name}/" in libraries]
+        (peak,) = re.findall(r"VmHWM:\s+(\d+) kB", (told / "status").read_text())
+        assert int(peak) < 1024 * 1024
 
     def test_imports_no_torch_to_detect(self, settings: Settings) -> None:
         program = (
