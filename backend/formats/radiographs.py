@@ -68,6 +68,10 @@ class RadiographFile(Fingerprint):
     pixels: Pixels = field(repr=False, compare=False)
 
 
+OnPixels: TypeAlias = Callable[[RadiographFile], None]
+"""Is called with every readable file while its pixels are there, in one of several threads."""
+
+
 def read_file(path: Path) -> RadiographFile:
     """Read one radiograph file.
 
@@ -107,7 +111,7 @@ def read_folder(
     paths: Iterable[Path],
     *,
     workers: int = 4,
-    on_pixels: Callable[[RadiographFile], None] = lambda _: None,
+    on_pixels: OnPixels = lambda _: None,
 ) -> Iterator[tuple[Path, Fingerprint | UnreadableImageError]]:
     """Fingerprint many radiograph files with several threads and bounded memory.
 
@@ -117,8 +121,8 @@ def read_folder(
         The files.
     workers : int
         How many are decoded at the same time.
-    on_pixels : callable
-        Called with every readable file while its pixels are there, in one of the threads.
+    on_pixels : OnPixels
+        Called in the threads that read.
 
     Yields
     ------
@@ -222,9 +226,7 @@ def encode_png(pixels: Pixels) -> bytes:
     return buffer.getvalue()
 
 
-def _fingerprint(
-    path: Path, on_pixels: Callable[[RadiographFile], None]
-) -> Fingerprint | UnreadableImageError:
+def _fingerprint(path: Path, on_pixels: OnPixels) -> Fingerprint | UnreadableImageError:
     try:
         file = read_file(path)
     except UnreadableImageError as error:

@@ -11,12 +11,7 @@ from backend.domain.readings import ReadBox, Reading
 from backend.domain.skipped import Skipped
 from backend.formats.original_sizes import RefusedImageError, SizePx
 from backend.formats.placement import PlacedReadings
-from backend.formats.radiographs import (
-    Fingerprint,
-    RadiographFile,
-    UnreadableImageError,
-    read_folder,
-)
+from backend.formats.radiographs import Fingerprint, OnPixels, UnreadableImageError, read_folder
 from backend.store.readings import Receipt
 from backend.store.unit_of_work import Store, UnitOfWork
 
@@ -95,7 +90,7 @@ def register_images(
     *,
     now: datetime,
     on_image: Callable[[], None] = lambda: None,
-    on_pixels: Callable[[RadiographFile], None] = lambda _: None,
+    on_pixels: OnPixels = lambda _: None,
 ) -> ImportReport:
     """Register every image of a set that is not registered yet, with its readings.
 
@@ -114,8 +109,8 @@ def register_images(
         The time; aware.
     on_image : callable
         Called after each file.
-    on_pixels : callable
-        Called with every readable file while its pixels are there, in one of several threads.
+    on_pixels : OnPixels
+        Called with every readable file while its pixels are there.
 
     Returns
     -------
