@@ -39,7 +39,7 @@ def open_desk(settings: Settings) -> LabelStudioDesk:
     return LabelStudioDesk(
         open_client=open_client,
         backend_url=settings.backend_url,
-        image_secret=image_secret(settings),
+        image_secret=settings.image_link_secret,
         link_life=timedelta(days=settings.image_link_days),
     )
 
@@ -141,22 +141,6 @@ def service_token(settings: Settings, reader_id: str) -> str:
         40 characters.
     """
     return settings.derived_secret(f"label-studio-service:{reader_id}")
-
-
-def image_secret(settings: Settings) -> str:
-    """Return what image links are signed with.
-
-    Parameters
-    ----------
-    settings : Settings
-        Holds the secret key.
-
-    Returns
-    -------
-    str
-        40 characters.
-    """
-    return settings.derived_secret("image-links")
 
 
 def webhook_secret(settings: Settings) -> str:

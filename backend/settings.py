@@ -135,6 +135,12 @@ class Settings(BaseSettings):
     shadow_images: int = Field(
         default=0, ge=0, description="images a challenger scores silently before it serves"
     )
+    image_cache_gb: float = Field(
+        default=20.0, ge=0, description="small copies kept of registered images, at most"
+    )
+    predict_request_mb: float = Field(
+        default=32.0, gt=0, description="largest request that the ML backend reads"
+    )
     waiting_images: int = Field(
         default=2000, ge=1, description="images that may wait for the detector at once"
     )
@@ -164,9 +170,19 @@ class Settings(BaseSettings):
         return self.data_dir / "image-cache"
 
     @property
+    def image_cache_bytes(self) -> float:
+        """How much of them is kept."""
+        return self.image_cache_gb * 1e9
+
+    @property
     def label_studio_dir(self) -> Path:
         """Label Studio's own data folder."""
         return (self.label_studio_data_dir or self.data_dir / "label-studio").absolute()
+
+    @property
+    def image_link_secret(self) -> str:
+        """What image links are signed with."""
+        return self.derived_secret("image-links")
 
     @cached_property
     def _root_secret(self) -> bytes:

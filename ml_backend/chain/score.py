@@ -1,10 +1,10 @@
 """Score: the unread pool, with the champion, and with the challenger in its shadow."""
 
 from backend.domain.models import ModelVersion
+from backend.formats.image_cache import ImageCache
 from backend.workflow.chain_step import NothingToDoError, StoppedError
 from backend.workflow.record_predictions import unscored
 from ml_backend.chain.workshop import Workshop
-from ml_backend.image_cache import ImageCache
 from ml_backend.open_detector import open_detector
 from ml_backend.score_pool import ScoreReport, score_pool
 
@@ -64,7 +64,7 @@ def _score_with(workshop: Workshop, model: ModelVersion) -> ScoreReport:
         workshop.store,
         open_detector(workshop.settings, model),
         clock=workshop.clock,
-        cache=ImageCache(workshop.settings.image_cache_dir),
+        cache=ImageCache(workshop.settings.image_cache_dir, workshop.settings.image_cache_bytes),
         on_start=lambda total: workshop.progress.step(f"scoring with {model.name}", total),
         on_images=on_images,
     )

@@ -12,9 +12,9 @@ from backend.domain.dataset import DatasetImage, DatasetVersion
 from backend.domain.findings import Finding
 from backend.domain.images import Split
 from backend.domain.skipped import Skipped
+from backend.formats.image_cache import resize
 from backend.formats.radiographs import UnreadableImageError, encode_png
 from ml_backend.image_source import read_registered
-from ml_backend.letterbox import resize
 
 BOX_WEIGHTS = "box-weights.json"
 """File of a dataset folder: by image id, for every row of its labels how likely it is real."""

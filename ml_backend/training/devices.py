@@ -5,7 +5,7 @@ from importlib.util import find_spec
 
 import torch
 
-from ml_backend.runtimes.torch_runtime import choose_device
+from ml_backend.runtimes.device import choose_device
 
 
 class SeveralGpusError(ValueError):
@@ -68,7 +68,7 @@ def training_devices(wanted: str) -> TrainingDevices:
     """
     if "," in wanted:
         return _several([each.strip() for each in wanted.split(",")])
-    device = choose_device(wanted)
+    device = torch.device(choose_device(wanted))
     if device.type == "cpu":
         return TrainingDevices("cpu", 1, precision=False)
     return TrainingDevices(str(device.index or 0), 1, _precision())
