@@ -1,6 +1,7 @@
 """What a reader is asked to read, and why."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from backend.domain.readings import Arm
@@ -87,6 +88,8 @@ class WorklistEntry:
         Key in the store; None before it is saved.
     skip : Skip or None
         Why it was skipped; None unless it is.
+    asked_at : datetime or None
+        Since when its reader is asked for it, aware; None before it is saved.
     """
 
     image_id: str
@@ -105,6 +108,7 @@ class WorklistEntry:
     task_id: int | None = None
     id: int | None = None
     skip: Skip | None = None
+    asked_at: datetime | None = None
 
     @property
     def key(self) -> int:

@@ -65,6 +65,7 @@ def worklist_entry(row: WorklistEntryRow) -> WorklistEntry:
         task_id=row.task_id,
         id=row.id,
         skip=_skip(row),
+        asked_at=row.created_at,
     )
 
 
