@@ -15,6 +15,7 @@ from backend.store.consensus import ConsensusAnswers
 from backend.store.datasets import Datasets
 from backend.store.engine import open_engine, snapshot_of
 from backend.store.images import Images
+from backend.store.learning import Learning
 from backend.store.model_readers import ModelReaders
 from backend.store.models import Models
 from backend.store.panels import Panels
@@ -49,6 +50,7 @@ class UnitOfWork:
         self.consensus = ConsensusAnswers(session)
         self.datasets = Datasets(session)
         self.images = Images(session)
+        self.learning = Learning(session)
         self.model_readers = ModelReaders(session)
         self.models = Models(session)
         self.panels = Panels(session)

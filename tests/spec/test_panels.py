@@ -1,0 +1,33 @@
+"""The specification of panels holds."""
+
+import numpy as np
+import pytest
+
+from backend.domain.acquisition.panels import PanelRules, further_gain
+from tests.spec import panels
+from tests.spec.tables import agree, readings_in
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in panels.CASES])
+class TestPanel:
+    def test_has_as_many_readers_as_the_table_says(self, case: panels.Case) -> None:
+        readings = readings_in(case.readings)
+        gain = float(further_gain(agree(readings).clusters).sum())
+
+        wanted = PanelRules(most=3, is_adaptive=True).readings_wanted(len(readings), gain)
+
+        assert wanted == case.wanted
+
+    def test_has_three_when_the_manager_says_so(self, case: panels.Case) -> None:
+        readings = readings_in(case.readings)
+        gain = float(further_gain(agree(readings).clusters).sum())
+
+        assert PanelRules(most=3).readings_wanted(len(readings), gain) == 3
+
+
+class TestSpecification:
+    def test_prints_every_case(self) -> None:
+        printed = panels.as_markdown()
+
+        assert all(case.name.capitalize() in printed for case in panels.CASES)
+        assert np.unique([case.name for case in panels.CASES]).size == len(panels.CASES)
