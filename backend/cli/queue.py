@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from backend.cli import queue_signal
 from backend.desk import open_desk, queue_rules
 from backend.opened import open_store
 from backend.settings import Settings
@@ -18,6 +19,7 @@ from backend.workflow.show_queue import show_queue
 from backend.workflow.synchronise import synchronise
 
 app = typer.Typer(help="What is read next, and why.", no_args_is_help=True)
+app.command()(queue_signal.signal)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 

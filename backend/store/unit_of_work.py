@@ -20,6 +20,7 @@ from backend.store.model_readers import ModelReaders
 from backend.store.models import Models
 from backend.store.panels import Panels
 from backend.store.predictions import Predictions
+from backend.store.reader_duties import ReaderDuties
 from backend.store.reader_evidence import ReaderEvidence
 from backend.store.readers import Readers
 from backend.store.readings import Readings
@@ -55,6 +56,7 @@ class UnitOfWork:
         self.models = Models(session)
         self.panels = Panels(session)
         self.predictions = Predictions(session)
+        self.duties = ReaderDuties(session)
         self.evidence = ReaderEvidence(session)
         self.readers = Readers(session)
         self.readings = Readings(session)
