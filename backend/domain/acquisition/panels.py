@@ -16,7 +16,6 @@ from backend.domain.consensus.clusters import Cluster
 from backend.domain.consensus.logistic import sigmoid
 from backend.domain.consensus.reader_skill import COINCIDENCE, DIFFICULTIES, DIFFICULTY_SHARES
 from backend.domain.findings import Finding
-from backend.domain.predictions import PredictedBox
 
 Numbers = NDArray[np.float64]
 
@@ -137,43 +136,24 @@ def further_gain(clusters: Sequence[Cluster]) -> Numbers:
     return _by_finding([one.finding for one in open_ones], gains)
 
 
-def first_gain(boxes: Sequence[PredictedBox], sensitivity: Numbers) -> float:
-    """Return what a first reading of an unread image is expected to tell.
+def first_gains(probabilities: Numbers, sensitivity: Numbers) -> Numbers:
+    """Return what a first reading of each unread image is expected to tell.
 
     Parameters
     ----------
-    boxes : sequence of PredictedBox
-        What the model marks, with calibrated scores.
+    probabilities : ndarray of shape (n, 14)
+        Probability in [0, 1] that each image shows each finding: the model's calibrated score, or
+        how common the finding is where no model has seen the image.
     sensitivity : ndarray of shape (14,)
         From `typical_sensitivity`.
 
     Returns
     -------
-    float, [bit]
-        The sum over the boxes of what the reader's vote on each tells.
+    ndarray of shape (n,), [bit]
+        The sum over the findings of what the reader's vote on each tells.
     """
-    p_true = np.array([box.score for box in boxes], dtype=np.float64)
-    seen = sensitivity[[int(box.finding) for box in boxes]]
-    return float(vote_gain(p_true, p_true * seen + (1.0 - p_true) * COINCIDENCE).sum())
-
-
-def blind_gain(prevalence: Numbers, sensitivity: Numbers) -> float:
-    """Return what a first reading tells of an image that no model has scored.
-
-    Parameters
-    ----------
-    prevalence : ndarray of shape (14,)
-        Share in [0, 1] of images that show each finding.
-    sensitivity : ndarray of shape (14,)
-        From `typical_sensitivity`.
-
-    Returns
-    -------
-    float, [bit]
-        The sum over the findings.
-    """
-    marked = prevalence * sensitivity + (1.0 - prevalence) * COINCIDENCE
-    return float(vote_gain(prevalence, marked).sum())
+    next_mark = probabilities * sensitivity + (1.0 - probabilities) * COINCIDENCE
+    return np.asarray(vote_gain(probabilities, next_mark).sum(axis=1))
 
 
 def typical_sensitivity(next_logit: Numbers) -> Numbers:

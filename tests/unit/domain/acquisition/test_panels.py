@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from backend.domain.acquisition.confidence import binary_entropy
 from backend.domain.acquisition.panels import (
     PanelRules,
-    blind_gain,
     count_further,
-    first_gain,
+    first_gains,
     further_gain,
     typical_sensitivity,
     vote_gain,
@@ -21,7 +20,6 @@ from backend.domain.boxes import Box
 from backend.domain.consensus.clusters import Cluster, ClusterState
 from backend.domain.consensus.reader_skill import COINCIDENCE, prior_skill
 from backend.domain.findings import Finding
-from tests.store.samples import predicted
 
 SENSITIVITY = np.full(len(Finding), 0.6)
 
@@ -79,21 +77,20 @@ class TestFurtherGain:
         assert not further_gain([]).any()
 
 
-class TestFirstGain:
-    def test_is_in_the_same_unit_as_that_of_a_further_reading(self) -> None:
-        first = first_gain([predicted(0.4, Finding.ILD)], SENSITIVITY)
+class TestFirstGains:
+    def test_are_in_the_same_unit_as_that_of_a_further_reading(self) -> None:
+        probabilities = np.zeros((3, len(Finding)))
+        probabilities[0, Finding.ILD] = 0.4
+        probabilities[1, [Finding.ILD, Finding.PNEUMOTHORAX]] = 0.4, 0.9
 
-        assert first == pytest.approx(float(further_gain([cluster(0.4)]).sum()))
+        found = first_gains(probabilities, SENSITIVITY)
 
-    def test_is_nothing_where_the_model_marks_nothing(self) -> None:
-        assert first_gain([], SENSITIVITY) == 0.0
-
-    def test_comes_from_the_prevalence_without_a_model(self) -> None:
-        prevalence = np.zeros(len(Finding))
-        assert blind_gain(prevalence, SENSITIVITY) == 0.0
-        prevalence[Finding.ILD] = 0.4
-
-        assert blind_gain(prevalence, SENSITIVITY) == pytest.approx(gain(0.4, 0.6))
+        assert found.tolist() == pytest.approx(
+            [
+                float(further_gain(marked).sum())
+                for marked in ([cluster(0.4)], [cluster(0.4), cluster(0.9)], [])
+            ]
+        )
 
 
 class TestTypicalSensitivity:
