@@ -104,6 +104,8 @@ def queue_rules(settings: Settings) -> QueueRules:
         worklist_size=settings.worklist_size,
         random_share=settings.random_share,
         strategy=settings.queue_strategy,
+        adaptive_panels=settings.adaptive_panels,
+        reservation=timedelta(days=settings.reservation_days),
         unassisted_share=settings.unassisted_share,
         gold_share=settings.gold_share,
         seed=settings.seed,
@@ -127,6 +129,7 @@ def routing_rules(settings: Settings) -> RoutingRules:
     """
     return RoutingRules(
         readings_per_image=settings.readers_per_image,
+        adaptive_panels=settings.adaptive_panels,
         adjudicators=settings.adjudicators_per_image,
         size=settings.adjudication_size,
         seed=settings.seed,

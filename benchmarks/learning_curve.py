@@ -101,7 +101,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer curves")
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
-    repeats = 20 if chosen.quick else 300
+    repeats = 10 if chosen.quick else 100
     rows = measure(repeats=repeats)
     coverages = [float(str(row["coverage"])) for row in rows]
     result = {

@@ -129,7 +129,7 @@ def show_plan(store: Store, rules: QueueRules, size: int | None, *, as_json: boo
         Whether a program reads it.
     """
     with store.snapshot() as unit:
-        plan = plan_worklists(unit, rules, size=size)
+        plan = plan_worklists(unit, rules, now=now(), size=size)
     rows = planned_queue(plan.entries)
     if as_json:
         print_json([asdict(row) for row in rows])

@@ -5,19 +5,25 @@ from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
+from numpy.typing import NDArray
 
-from backend.domain.acquisition.assignment import Assignment, assign_readers
-from backend.domain.acquisition.batch import Choice, Shares
+from backend.domain.acquisition.assignment import Assignment, Case, Past, assign_readers
+from backend.domain.acquisition.batch import Channel, Choice, Shares
 from backend.domain.acquisition.cost import CostModel
 from backend.domain.acquisition.evidence import Evidence
+from backend.domain.acquisition.panels import PanelRules, divide, first_gains
 from backend.domain.acquisition.pool import ScoredPool
 from backend.domain.acquisition.strategies import strategy
 from backend.domain.consensus.clusters import Consensus
 from backend.store.unit_of_work import UnitOfWork
 from backend.workflow.candidates import look_closer, score_candidates
-from backend.workflow.further_readings import find_disputes
+from backend.workflow.further_readings import gather_panels, gather_sensitivity
 from backend.workflow.gather_demand import Demand
 from backend.workflow.gather_evidence import gather_cost, gather_evidence
+from backend.workflow.gather_past import gather_past
+
+_UNKNOWN_IMAGES = 10.0
+"""A finding is taken to be on one image of so many, until images tell otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +40,27 @@ class Question:
         How long images take.
     wanted : mapping of str to int
         Image id to how many further readers it wants, of the images of the pool.
+    panel : PanelRules
+        How many readers an image gets.
+    past : Past
+        What the readers have read so far.
+    sensitivity : ndarray of shape (14,)
+        How probably the next reader marks a lesion of each finding.
+    prevalence : ndarray of shape (14,)
+        Share in (0, 1) of images that show each finding.
     """
 
     pool: ScoredPool
     evidence: Evidence
     cost: CostModel
     wanted: Mapping[str, int]
+    panel: PanelRules
+    past: Past
+    sensitivity: NDArray[np.float64]
+    prevalence: NDArray[np.float64]
 
 
-def gather_question(store: UnitOfWork, demand: Demand, *, readers_per_image: int) -> Question:
+def gather_question(store: UnitOfWork, demand: Demand, panel: PanelRules) -> Question:
     """Return all that decides what is read next.
 
     Parameters
@@ -51,8 +69,8 @@ def gather_question(store: UnitOfWork, demand: Demand, *, readers_per_image: int
         An open transaction.
     demand : Demand
         Who could read what.
-    readers_per_image : int
-        Independent readings wanted of each image.
+    panel : PanelRules
+        How many readers an image gets.
 
     Returns
     -------
@@ -60,21 +78,27 @@ def gather_question(store: UnitOfWork, demand: Demand, *, readers_per_image: int
         Of the images that want a reader and that somebody could read.
     """
     answers: list[Consensus] = [answer for _, answer in store.consensus.current().values()]
-    disputes = find_disputes(store, answers, demand.asked, readers_per_image=readers_per_image)
+    panels = gather_panels(store, answers, panel)
     wanted = {
-        image_id: readers_per_image - demand.asked.get(image_id, 0) for image_id in demand.images
+        image_id: panels.of(image_id) - demand.asked.get(image_id, 0) for image_id in demand.images
     }
-    wanted |= dict.fromkeys(disputes, 1)
     candidates = [
         image
         for image_id, image in demand.images.items()
         if wanted[image_id] > 0 and demand.could_be_read(image_id)
     ]
+    evidence = gather_evidence(store, answers, with_features=True)
     return Question(
-        pool=look_closer(store, score_candidates(store, candidates), disputes),
-        evidence=gather_evidence(store, answers, with_features=True),
+        pool=look_closer(store, score_candidates(store, candidates), panels.gains),
+        evidence=evidence,
         cost=gather_cost(store),
         wanted={image.id: wanted[image.id] for image in candidates},
+        panel=panel,
+        past=gather_past(store, answers, demand.already),
+        sensitivity=gather_sensitivity(store),
+        prevalence=np.asarray(
+            (evidence.positive_images + 1.0) / (len(answers) + _UNKNOWN_IMAGES), dtype=np.float64
+        ),
     )
 
 
@@ -131,6 +155,7 @@ def choose_images(
     most = min(max(question.wanted.values(), default=1), len(free)) or 1
     number = max(ceil(sum(free) / most), *free, 0) if free else 0
     choose = strategy(rules.strategy)
+    gains = _gains_per_minute(question)
     while True:
         number = number if size is None else min(number, size)
         choices = choose(
@@ -139,13 +164,15 @@ def choose_images(
             question.cost,
             size=number,
             rng=np.random.default_rng(rules.seed),
-            shares=rules.shares,
+            shares=divide(rules.shares, *gains, size=number),
         )
         assignments = assign_readers(
             choices,
             open_slots=demand.open_slots,
             already_read=demand.already,
-            readers_wanted=question.wanted,
+            readers_wanted=_readers_wanted(question, demand, choices),
+            cases=_cases(question, choices),
+            past=question.past,
         )
         lacking = _lacking(demand, assignments)
         if not lacking or number == size or len(choices) < number:
@@ -159,3 +186,38 @@ def _lacking(demand: Demand, assignments: Sequence[Assignment]) -> int:
     for one in assignments:
         left[one.reader_id] -= 1
     return max(left.values(), default=0)
+
+
+def _readers_wanted(
+    question: Question, demand: Demand, choices: Sequence[Choice]
+) -> dict[str, int]:
+    """Return how many readers the chosen images want: what is drawn at random, the whole panel."""
+    return {
+        choice.image_id: question.panel.most - demand.asked.get(choice.image_id, 0)
+        if choice.channel is Channel.RANDOM
+        else question.wanted[choice.image_id]
+        for choice in choices
+    }
+
+
+def _cases(question: Question, choices: Sequence[Choice]) -> dict[str, Case]:
+    """Return what to expect on the chosen images."""
+    boxes = dict(zip(question.pool.image_ids.tolist(), question.pool.boxes.tolist(), strict=True))
+    return {
+        choice.image_id: Case(boxes[choice.image_id], choice.top_finding) for choice in choices
+    }
+
+
+def _gains_per_minute(question: Question) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return what first readings of unread images, and further ones of read images, tell."""
+    pool = question.pool
+    if pool.disputes is None or not pool.is_disputed.any():
+        return np.zeros(len(pool)), np.empty(0)
+    probabilities = np.where(pool.has_score[:, None], pool.best, question.prevalence)
+    first = first_gains(probabilities, question.sensitivity)
+    minutes = question.cost.expected_seconds(pool.boxes) / 60.0
+    is_further = pool.is_disputed
+    return (
+        (first / minutes)[~is_further],
+        (pool.disputes.sum(axis=1) / minutes)[is_further],
+    )

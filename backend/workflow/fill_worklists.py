@@ -8,6 +8,7 @@ import numpy as np
 
 from backend.domain.acquisition.arms import draw_arm
 from backend.domain.acquisition.batch import Choice, Shares
+from backend.domain.acquisition.panels import PanelRules
 from backend.domain.acquisition.strategies import DEFAULT_STRATEGY
 from backend.domain.readings import Arm
 from backend.domain.worklists import WorklistEntry
@@ -24,7 +25,7 @@ class QueueRules:
     Attributes
     ----------
     readers_per_image : int
-        Independent readings wanted of each image.
+        Independent readings wanted of each image; with adaptive panels, of a disputed one.
     worklist_size : int
         Open entries kept per reader.
     random_share : float
@@ -42,6 +43,11 @@ class QueueRules:
         read.
     strategy : str
         Name of the way of choosing.
+    adaptive_panels : bool
+        Whether an image starts with two readers and gets more only while they leave it
+        uncertain.
+    reservation : timedelta
+        How long an image waits for the reader to whom it was given.
     """
 
     readers_per_image: int
@@ -53,6 +59,13 @@ class QueueRules:
     second_look_quiet: timedelta = timedelta(minutes=10)
     gold_share: float = 0.0
     strategy: str = DEFAULT_STRATEGY
+    adaptive_panels: bool = False
+    reservation: timedelta = timedelta(days=14)
+
+    @property
+    def panel(self) -> PanelRules:
+        """How many readers an image gets."""
+        return PanelRules(self.readers_per_image, self.adaptive_panels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +113,16 @@ def fill_worklists(
     UnknownStrategyError
         If there is no strategy of that name.
     """
-    entries = plan_worklists(store, rules, size=size).entries
+    entries = plan_worklists(store, rules, now=now, size=size).entries
 
     store.worklists.add([entry for entry in entries if entry.id is None], now=now)
     store.worklists.open_again([entry for entry in entries if entry.id is not None], now=now)
     return list(entries)
 
 
-def plan_worklists(store: UnitOfWork, rules: QueueRules, *, size: int | None = None) -> Plan:
+def plan_worklists(
+    store: UnitOfWork, rules: QueueRules, *, now: datetime, size: int | None = None
+) -> Plan:
     """Return what `fill_worklists` would ask, and change nothing.
 
     Parameters
@@ -116,6 +131,8 @@ def plan_worklists(store: UnitOfWork, rules: QueueRules, *, size: int | None = N
         An open transaction.
     rules : QueueRules
         How.
+    now : datetime
+        The time; aware.
     size : int or None
         At most so many images; None for as many as the worklists have room for.
 
@@ -129,7 +146,9 @@ def plan_worklists(store: UnitOfWork, rules: QueueRules, *, size: int | None = N
     UnknownStrategyError
         If there is no strategy of that name.
     """
-    demand = gather_demand(store, worklist_size=rules.worklist_size)
+    demand = gather_demand(
+        store, worklist_size=rules.worklist_size, now=now, reservation=rules.reservation
+    )
     champion = store.models.champion()
     shown = (
         {}
@@ -137,7 +156,7 @@ def plan_worklists(store: UnitOfWork, rules: QueueRules, *, size: int | None = N
         else dict.fromkeys(store.predictions.image_ids(champion.name), champion.name)
     )
     gold = _reserve_gold(store, demand, rules, usable=shown or demand.images)
-    question = gather_question(store, demand, readers_per_image=rules.readers_per_image)
+    question = gather_question(store, demand, rules.panel)
 
     choices, assignments = choose_images(
         question,

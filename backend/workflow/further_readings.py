@@ -1,28 +1,55 @@
-"""Which read images are worth one more reading, because their readers dispute them."""
+"""How many readings each image is to have, and what further readings of read ones would tell."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.domain.acquisition.confidence import binary_entropy
+from backend.domain.acquisition.panels import PanelRules, further_gain, typical_sensitivity
 from backend.domain.adjudication.request import PENDING
-from backend.domain.consensus.clusters import ClusterState, Consensus
-from backend.domain.findings import Finding
+from backend.domain.consensus.clusters import Consensus
+from backend.domain.consensus.panel import prior_panel
 from backend.store.unit_of_work import UnitOfWork
 
-_FEWEST_READERS = 2
-_IN_DISPUTE = (ClusterState.MAJORITY, ClusterState.SINGLE_READER, ClusterState.CLASS_CONFLICT)
+
+@dataclass(frozen=True, slots=True)
+class Panels:
+    """How many readings images are to have.
+
+    Attributes
+    ----------
+    rules : PanelRules
+        What holds for images that nobody has read.
+    wanted : mapping of str to int
+        Image id to readings in all, for images with an answer.
+    gains : mapping of str to ndarray of shape (14,), [bit]
+        What one more reading would tell, by finding, of the images that are to have one because
+        their readers leave them uncertain.
+    """
+
+    rules: PanelRules
+    wanted: Mapping[str, int]
+    gains: Mapping[str, NDArray[np.float64]]
+
+    def of(self, image_id: str) -> int:
+        """Return how many readings an image is to have in all.
+
+        Parameters
+        ----------
+        image_id : str
+            Which.
+
+        Returns
+        -------
+        int
+            As far as is known now.
+        """
+        return self.wanted.get(image_id, self.rules.readings_wanted(0, 0.0))
 
 
-def find_disputes(
-    store: UnitOfWork,
-    answers: Iterable[Consensus],
-    asked: Mapping[str, int],
-    *,
-    readers_per_image: int,
-) -> dict[str, NDArray[np.float64]]:
-    """Return how much the readers of read images dispute.
+def gather_panels(store: UnitOfWork, answers: Iterable[Consensus], rules: PanelRules) -> Panels:
+    """Return how many readings images are to have.
 
     Parameters
     ----------
@@ -30,36 +57,44 @@ def find_disputes(
         An open transaction.
     answers : iterable of Consensus
         The current ones.
-    asked : mapping of str to int
-        Image id to the readers who read it or are asked to.
-    readers_per_image : int
-        Independent readings wanted of each image. Images with exactly so many come back, once;
-        what waits for an adjudicator does not.
+    rules : PanelRules
+        How many that are.
 
     Returns
     -------
-    dict of str to ndarray of shape (14,), [bit]
-        By image id, per finding the sum of ``h(p_true)`` over the clusters that not all readers
-        of the image marked alike; images without such a cluster are missing.
+    Panels
+        What waits for an adjudicator gets no further reader.
     """
-    pending = {
+    waiting = {
         request.image_id
         for state in PENDING
         for request in store.adjudication_requests.all(state=state)
     }
-    disputes = {
-        answer.image_id: _dispute(answer)
-        for answer in answers
-        if asked.get(answer.image_id, 0) == readers_per_image >= _FEWEST_READERS
-        and len(answer.reading_ids) == readers_per_image
-        and answer.image_id not in pending
-    }
-    return {image_id: dispute for image_id, dispute in disputes.items() if dispute.any()}
+    fewest = rules.readings_wanted(0, 0.0)
+    wanted, gains = {}, {}
+    for answer in answers:
+        readings, gain = len(answer.reading_ids), further_gain(answer.clusters)
+        is_settled = answer.image_id in waiting
+        number = rules.readings_wanted(readings, 0.0 if is_settled else float(gain.sum()))
+        wanted[answer.image_id] = number
+        if number > max(readings, fewest):
+            gains[answer.image_id] = gain
+    return Panels(rules, wanted, gains)
 
 
-def _dispute(answer: Consensus) -> NDArray[np.float64]:
-    bits = np.zeros(len(Finding))
-    for cluster in answer.clusters:
-        if cluster.state in _IN_DISPUTE:
-            bits[cluster.finding] += binary_entropy(np.array([cluster.p_true]))[0]
-    return bits
+def gather_sensitivity(store: UnitOfWork) -> NDArray[np.float64]:
+    """Return how probably the next reader marks a lesion of each finding.
+
+    Parameters
+    ----------
+    store : UnitOfWork
+        An open transaction.
+
+    Returns
+    -------
+    ndarray of shape (14,)
+        In (0, 1), as the current panel of readers has it.
+    """
+    kept = store.panels.current()
+    panel = prior_panel() if kept is None else kept[1]
+    return typical_sensitivity(panel.skill.next_logit)

@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from backend.domain.acquisition import reordering
+from backend.domain.acquisition import reordering, reservation
 from backend.domain.acquisition.batch import Channel, Choice
 from backend.domain.acquisition.channels import Batch, Worth
 from backend.domain.acquisition.cost import CostModel
 from backend.domain.acquisition.criterion import PARTS, WHOLE, worth_of
 from backend.domain.acquisition.reordering import Reordering
 from backend.domain.acquisition.serving_order import explain
+from backend.domain.consensus.clusters import Consensus
 from backend.domain.worklists import EntryState, WorklistEntry
 from backend.label_studio.connection import LabelStudioError
 from backend.label_studio.tasks import MalformedTaskError
@@ -18,6 +19,8 @@ from backend.store.records import LeaseTakenError
 from backend.store.unit_of_work import Store, UnitOfWork
 from backend.workflow.candidates import score_candidates
 from backend.workflow.fill_worklists import QueueRules
+from backend.workflow.further_readings import gather_panels
+from backend.workflow.gather_demand import gather_waits
 from backend.workflow.gather_evidence import gather_cost, gather_evidence
 from backend.workflow.job_lease import hold_sync_lease
 from backend.workflow.label_studio_desk import LabelStudioDesk
@@ -33,7 +36,8 @@ class ReorderReport:
     reordered : int
         Entries that got another place.
     withdrawn : int
-        Entries that were taken off, because their images get enough readings without them.
+        Entries that were taken off: their images get enough readings without them, or have
+        waited too long for this reader.
     problems : tuple of str
         Whose worklist stayed as it was, and why.
     """
@@ -71,9 +75,15 @@ def reorder_worklists(
         projects = unit.readers.projects()
         entries = unit.worklists.all(state=EntryState.OPEN)
         readers = unit.images.readers_by_image()
-        worth, cost = _value_entries(unit, entries, rules)
+        answers = [answer for _, answer in unit.consensus.current().values()]
+        worth, cost = _value_entries(unit, entries, answers, rules)
+        panels = gather_panels(unit, answers, rules.panel)
+        waits = gather_waits(unit, entries, now=clock(), reservation=rules.reservation)
 
-    unwanted = reordering.unneeded(entries, readers, readers_per_image=rules.readers_per_image)
+    unwanted = {
+        **reservation.to_release(entries, waits.overdue, waits.stopped),
+        **reordering.unneeded(entries, readers, wanted=panels.of, overdue=waits.overdue),
+    }
     values = _values(worth)
     changes = {
         project.reader_id: _change(entries, project.reader_id, values, unwanted)
@@ -106,10 +116,12 @@ def reorder_worklists(
 
 
 def _value_entries(
-    unit: UnitOfWork, entries: Sequence[WorklistEntry], rules: QueueRules
+    unit: UnitOfWork,
+    entries: Sequence[WorklistEntry],
+    answers: Sequence[Consensus],
+    rules: QueueRules,
 ) -> tuple[Worth, CostModel]:
     """Return what the images of entries are worth now, as the strategy in use has it."""
-    answers = [answer for _, answer in unit.consensus.current().values()]
     images = unit.images.all(entry.image_id for entry in entries)
     cost = gather_cost(unit)
     worth = worth_of(

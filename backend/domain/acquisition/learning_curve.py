@@ -112,7 +112,7 @@ def forecast(points: Sequence[CurvePoint], *, more_images: int) -> Forecast:
     last = sizes.max()
 
     likely, levels = _likelihood(sizes / last, values)
-    at = np.unique(np.linspace(sizes.min(), last + more_images, 40).round())
+    at = np.unique(np.linspace(sizes.min(), last + more_images, 24).round())
     rises = _HEADROOMS[:, None, None] * _shapes(np.append(at, last + more_images) / last)
     curve = [_summary(levels + rises[:, :, place], likely) for place in range(len(at))]
     gain, low, high = _summary(rises[:, :, -1], likely)

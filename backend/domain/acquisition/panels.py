@@ -6,11 +6,12 @@ of the image.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.domain.acquisition.batch import Shares
 from backend.domain.acquisition.confidence import binary_entropy
 from backend.domain.consensus.clusters import Cluster
 from backend.domain.consensus.logistic import sigmoid
@@ -24,6 +25,10 @@ FIRST_READERS = 2
 
 WORTH_ASKING_BITS = 0.1
 """A further reading that tells less than this is not asked for; see docs/queue.md."""
+
+
+MOST_FURTHER = 0.5
+"""Share of a batch that is read once more, at most: a model learns from images, not from votes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +206,33 @@ def count_further(first: Numbers, further: Numbers, *, size: int) -> int:
     return int(is_further[order[:size]].sum())
 
 
+def divide(shares: Shares, first: Numbers, further: Numbers, *, size: int) -> Shares:
+    """Return shares in which further readings have what they are worth.
+
+    Parameters
+    ----------
+    shares : Shares
+        How the rest of a batch is divided; its `reread` is replaced.
+    first, further : ndarray, [bit/min]
+        As for `count_further`.
+    size : int
+        How many images the batch has.
+
+    Returns
+    -------
+    Shares
+        At most `MOST_FURTHER` of the batch, beside the random part, is read once more.
+    """
+    if not size:
+        return shares
+    part = min(count_further(first, further, size=size) / size, MOST_FURTHER)
+    others = shares.quota + shares.uncertain + shares.missed
+    return replace(shares, reread=others * part / (1.0 - part))
+
+
 def _by_finding(findings: Sequence[Finding], gains: Numbers) -> Numbers:
-    return np.bincount(np.array(findings, dtype=np.int64), gains, minlength=len(Finding))
+    sums = np.bincount(np.array(findings, dtype=np.int64), gains, minlength=len(Finding))
+    return np.asarray(sums, dtype=np.float64)
 
 
 def _entropy(p: Numbers) -> Numbers:

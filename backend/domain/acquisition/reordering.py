@@ -1,6 +1,6 @@
 """What becomes of the open entries when the queue has changed since they were chosen."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from backend.domain.acquisition.batch import Channel
@@ -65,7 +65,8 @@ def unneeded(
     entries: Sequence[WorklistEntry],
     readers: Mapping[str, Collection[str]],
     *,
-    readers_per_image: int,
+    wanted: Callable[[str], int],
+    overdue: Collection[int] = (),
 ) -> dict[int, str]:
     """Return the entries without which an image gets all the readings that are wanted.
 
@@ -75,22 +76,25 @@ def unneeded(
         The open ones of all readers, by rank.
     readers : mapping of str to collection of str
         Who has read what, by image id.
-    readers_per_image : int
-        Independent readings wanted of each image.
+    wanted : callable
+        Gives the number of independent readings that an image is to have, by its id.
+    overdue : collection of int
+        Keys of entries that have waited too long.
 
     Returns
     -------
     dict of int to str
-        The reason by entry key; of the readers who wait, those who would come to it last.
+        The reason by entry key; of the readers who wait, those who have let it wait too long,
+        then those who would come to it last.
     """
     waiting: dict[str, list[WorklistEntry]] = {}
-    for entry in entries:
+    for entry in sorted(entries, key=lambda one: one.key in overdue):
         if entry.kind is not EntryKind.SECOND_LOOK:
             waiting.setdefault(entry.image_id, []).append(entry)
     return {
         entry.key: ENOUGH_READERS
         for image_id, those in waiting.items()
-        for entry in those[max(0, readers_per_image - len(readers.get(image_id, ()))) :]
+        for entry in those[max(0, wanted(image_id) - len(readers.get(image_id, ()))) :]
         if entry.kind is EntryKind.READING and entry.channel in _MAY_BE_WITHDRAWN
     }
 

@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
+from statistics import fmean
 
 from backend.domain.findings import Finding
 
@@ -74,6 +75,37 @@ def count_meetings(readers: Iterable[Collection[str]]) -> dict[Pair, int]:
         for pair in combinations(panel, 2):
             met[pair] += images
     return dict(met)
+
+
+def measure_surplus(
+    readers: Mapping[str, Collection[str]], findings: Mapping[str, float]
+) -> dict[str, float]:
+    """Return by how many findings the images of each reader were above the usual.
+
+    Parameters
+    ----------
+    readers : mapping of str to collection of str
+        Image id to its readers.
+    findings : mapping of str to float
+        Image id to the number of findings; other images are passed over.
+
+    Returns
+    -------
+    dict of str to float
+        For `Past.surplus`: the sum over a reader's images of how much each differs from the mean.
+
+    Examples
+    --------
+    >>> measure_surplus({"a": ["R1"], "b": ["R2"], "c": ["R2"]}, {"a": 3.0, "b": 0.0, "c": 0.0})
+    {'R1': 2.0, 'R2': -2.0}
+    """
+    known = {image_id: those for image_id, those in readers.items() if image_id in findings}
+    usual = fmean(findings[image_id] for image_id in known) if known else 0.0
+    surplus: dict[str, float] = {}
+    for image_id, those in known.items():
+        for reader in those:
+            surplus[reader] = surplus.get(reader, 0.0) + findings[image_id] - usual
+    return surplus
 
 
 @dataclass(slots=True)

@@ -87,13 +87,28 @@ class TestUnneeded:
     def test_are_those_beyond_what_is_wanted_the_last_to_come_to_it_first(self) -> None:
         entries = [asked(1, "a", "R1"), asked(2, "a", "R2"), asked(3, "a", "R3"), asked(4, "b")]
 
-        assert unneeded(entries, {"a": {"R7"}}, readers_per_image=3) == {3: ENOUGH_READERS}
-        assert unneeded(entries, {"a": {"R7", "R8", "R9"}}, readers_per_image=3) == {
+        assert unneeded(entries, {"a": {"R7"}}, wanted=lambda _: 3) == {3: ENOUGH_READERS}
+        assert unneeded(entries, {"a": {"R7", "R8", "R9"}}, wanted=lambda _: 3) == {
             1: ENOUGH_READERS,
             2: ENOUGH_READERS,
             3: ENOUGH_READERS,
         }
-        assert unneeded(entries, {}, readers_per_image=3) == {}
+        assert unneeded(entries, {}, wanted=lambda _: 3) == {}
+
+    def test_are_those_that_waited_too_long_before_others(self) -> None:
+        entries = [asked(1, "a", "R1"), asked(2, "a", "R2"), asked(3, "b", "R1")]
+
+        assert unneeded(entries, {}, wanted=lambda _: 1, overdue={1, 3}) == {1: ENOUGH_READERS}
+
+    def test_depend_on_how_many_readings_each_image_is_to_have(self) -> None:
+        entries = [
+            asked(1, "a", "R1"),
+            asked(2, "a", "R2"),
+            asked(3, "b", "R1"),
+            asked(4, "b", "R2"),
+        ]
+
+        assert unneeded(entries, {}, wanted={"a": 1, "b": 2}.__getitem__) == {2: ENOUGH_READERS}
 
     def test_are_never_gold_or_random_or_asked_for_once_more(self) -> None:
         entries = [
@@ -103,4 +118,4 @@ class TestUnneeded:
             asked(4, "a", "R4", channel=Channel.REREAD),
         ]
 
-        assert unneeded(entries, {"a": {"R3", "R4"}}, readers_per_image=2) == {}
+        assert unneeded(entries, {"a": {"R3", "R4"}}, wanted=lambda _: 2) == {}
