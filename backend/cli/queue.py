@@ -150,7 +150,7 @@ def print_queue(title: str, rows: Sequence[QueueRow], cost: CostModel) -> None:
     """
     print_table(
         title,
-        ("rank", "image", "score", "channel", "top finding", "expected s", "readers"),
+        ("rank", "image", "score", "channel", "top finding", "expected s", "readers", "why"),
         [
             (
                 row.rank,
@@ -160,6 +160,7 @@ def print_queue(title: str, rows: Sequence[QueueRow], cost: CostModel) -> None:
                 row.top_finding,
                 None if row.expected_seconds is None else round(row.expected_seconds),
                 ", ".join(row.readers),
+                row.reason,
             )
             for row in rows
         ],
@@ -173,7 +174,6 @@ def print_queue(title: str, rows: Sequence[QueueRow], cost: CostModel) -> None:
             + (f", and {unknown} images that no model has scored" if unknown else "")
             + f"; {cost.in_words}"
         )
-        console.print("why each image is there: overread queue show --json")
 
 
 def tell(problems: Sequence[str]) -> None:
