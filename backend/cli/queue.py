@@ -31,13 +31,16 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON."
 @app.command()
 def show(*, as_json: AsJson = False) -> None:
     """Show the open images in the order in which they are read."""
-    with open_store().snapshot() as unit:
+    settings = Settings()
+    store = open_store(settings)
+    with store.snapshot() as unit:
         rows = show_queue(unit)
         cost = gather_cost(unit)
     if as_json:
         print_json([asdict(row) for row in rows])
         return
     print_queue("Queue", rows, cost)
+    queue_signal.tell(queue_signal.weigh(store, settings))
 
 
 @app.command()
@@ -152,7 +155,7 @@ def print_queue(title: str, rows: Sequence[QueueRow], cost: CostModel) -> None:
     """
     print_table(
         title,
-        ("rank", "image", "score", "channel", "top finding", "expected s", "readers"),
+        ("rank", "image", "score", "channel", "top finding", "expected s", "readers", "why"),
         [
             (
                 row.rank,
@@ -162,6 +165,7 @@ def print_queue(title: str, rows: Sequence[QueueRow], cost: CostModel) -> None:
                 row.top_finding,
                 None if row.expected_seconds is None else round(row.expected_seconds),
                 ", ".join(row.readers),
+                row.reason,
             )
             for row in rows
         ],
@@ -175,7 +179,6 @@ def print_queue(title: str, rows: Sequence[QueueRow], cost: CostModel) -> None:
             + (f", and {unknown} images that no model has scored" if unknown else "")
             + f"; {cost.in_words}"
         )
-        console.print("why each image is there: overread queue show --json")
 
 
 def tell(problems: Sequence[str]) -> None:

@@ -148,14 +148,17 @@ def choose_images(
     -----
     A batch is made for a number of images, and how many the worklists take is known only when it
     is shared out. So it is made anew, larger by what the emptiest worklist still lacks, until the
-    worklists are full. It is never larger than it has to be: what nobody has room for would be
-    missing in its shares.
+    worklists are full; by more and more, should its reader know most of the images. It is hardly
+    larger than it has to be: what nobody has room for would be missing in its shares.
     """
     free = [slots for slots in demand.open_slots.values() if slots > 0]
     most = min(max(question.wanted.values(), default=1), len(free)) or 1
     number = max(ceil(sum(free) / most), *free, 0) if free else 0
     choose = strategy(rules.strategy)
     gains = _gains_per_minute(question)
+    pool = question.pool
+    boxes = dict(zip(pool.image_ids.tolist(), pool.boxes.tolist(), strict=True))
+    growth = 1
     while True:
         number = number if size is None else min(number, size)
         choices = choose(
@@ -171,13 +174,14 @@ def choose_images(
             open_slots=demand.open_slots,
             already_read=demand.already,
             readers_wanted=_readers_wanted(question, demand, choices),
-            cases=_cases(question, choices),
+            cases={one.image_id: Case(boxes[one.image_id], one.top_finding) for one in choices},
             past=question.past,
         )
         lacking = _lacking(demand, assignments)
         if not lacking or number == size or len(choices) < number:
             return choices, assignments
-        number += lacking
+        number += growth * lacking
+        growth *= 2
 
 
 def _lacking(demand: Demand, assignments: Sequence[Assignment]) -> int:
@@ -197,14 +201,6 @@ def _readers_wanted(
         if choice.channel is Channel.RANDOM
         else question.wanted[choice.image_id]
         for choice in choices
-    }
-
-
-def _cases(question: Question, choices: Sequence[Choice]) -> dict[str, Case]:
-    """Return what to expect on the chosen images."""
-    boxes = dict(zip(question.pool.image_ids.tolist(), question.pool.boxes.tolist(), strict=True))
-    return {
-        choice.image_id: Case(boxes[choice.image_id], choice.top_finding) for choice in choices
     }
 
 

@@ -11,7 +11,7 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("worklist_entry", sa.Column("top_finding", sa.Integer(), nullable=True))
-    op.add_column("worklist_entry", sa.Column("expected_seconds", sa.Float(), nullable=True))
+    op.add_column("worklist_entry", sa.Column("expected_seconds", sa.Double(), nullable=True))
 
 
 def downgrade() -> None:

@@ -142,14 +142,14 @@ def fit_cost_model(
     if min((boxes > boxes.mean()).sum(), (boxes < boxes.mean()).sum()) < _FEWEST_OF_A_KIND:
         return CostModel(exponent=exponent)
     design = np.stack([np.ones(len(boxes)), boxes.astype(np.float64)], axis=1)
-    weights: NDArray[np.float64] = np.ones(len(boxes))
-    found: NDArray[np.float64] = np.zeros(2)
+    weights: NDArray[np.floating] = np.ones(len(boxes))
+    found: NDArray[np.floating] = np.zeros(2)
     for _ in range(_STEPS):
         weighted = design * weights[:, None]
         before, found = found, np.linalg.solve(weighted.T @ design, weighted.T @ seconds)
         residuals = np.abs(seconds - design @ found)
         scale = max(float(np.median(residuals)) / _MEDIAN_DEVIATION_OF_NORMAL, 1e-6)
-        weights = np.clip(_HUBER * scale / np.maximum(residuals, 1e-12), 0.0, 1.0)
+        weights = np.minimum(1.0, _HUBER * scale / np.maximum(residuals, 1e-12))
         if np.abs(found - before).max() < 1e-6:
             break
     per_image, per_box = found.round(6).tolist()
