@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import hypot
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ LEAST_GROWTH = 1.2
 """The most images that a model has learned from, over the fewest; below it there is no curve."""
 
 LEVEL = 0.95
+_NORMAL_95 = 1.959964
 
 _DECAYS = np.geomspace(0.1, 2.0, 20)
 _SCALES = np.geomspace(0.1, 5.0, 20)
@@ -111,10 +113,13 @@ def forecast(points: Sequence[CurvePoint], *, more_images: int) -> Forecast:
     values = np.array([point.map40 for point in points], dtype=np.float64)
     last = sizes.max()
 
-    likely, levels = _likelihood(sizes / last, values)
+    likely, levels, variance = _likelihood(sizes / last, values)
     at = np.unique(np.linspace(sizes.min(), last + more_images, 24).round())
     rises = _HEADROOMS[:, None, None] * _shapes(np.append(at, last + more_images) / last)
-    curve = [_summary(levels + rises[:, :, place], likely) for place in range(len(at))]
+    curve = [
+        _widened(_summary(levels + rises[:, :, place], likely), variance)
+        for place in range(len(at))
+    ]
     gain, low, high = _summary(rises[:, :, -1], likely)
     return Forecast(
         read_images=int(last),
@@ -144,16 +149,17 @@ def _check(sizes: Numbers) -> None:
         )
 
 
-def _likelihood(relative: Numbers, values: Numbers) -> tuple[Numbers, Numbers]:
-    """Return weights and the level m0 for every headroom and form, each of shape (b, f)."""
+def _likelihood(relative: Numbers, values: Numbers) -> tuple[Numbers, Numbers, float]:
+    """Return weights and the level m0 for every headroom and form, (b, f), and its variance."""
     shape = _HEADROOMS[:, None, None] * _shapes(relative)
     levels = (values - shape).mean(axis=2)
     squares = ((values - shape - levels[:, :, None]) ** 2).sum(axis=2)
     freedom = len(values) - 1  # the level has been averaged over
     logs = -freedom * np.log(_NOISES) - squares[:, :, None] / (2.0 * _NOISES**2)
-    weights = np.exp(logs - logs.max()).sum(axis=2)
-    weights *= levels + _HEADROOMS[:, None] <= 1.0
-    return weights / weights.sum(), levels
+    joint = np.exp(logs - logs.max()) * (levels + _HEADROOMS[:, None] <= 1.0)[:, :, None]
+    joint /= joint.sum()
+    variance = float((joint.sum(axis=(0, 1)) * _NOISES**2).sum()) / len(values)
+    return joint.sum(axis=2), levels, variance
 
 
 def _shapes(relative: Numbers) -> Numbers:
@@ -170,3 +176,13 @@ def _summary(values: Numbers, weights: Numbers) -> tuple[float, float, float]:
     ends = np.searchsorted(share, [(1.0 - LEVEL) / 2, (1.0 + LEVEL) / 2])
     low, high = ordered[np.minimum(ends, len(ordered) - 1)]
     return float((values * weights).sum()), float(low), float(high)
+
+
+def _widened(summary: tuple[float, float, float], variance: float) -> tuple[float, float, float]:
+    """Return mean and interval of the curve itself: its form, and how high it lies."""
+    mean, low, high = summary
+    return (
+        mean,
+        mean - hypot(mean - low, _NORMAL_95 * variance**0.5),
+        mean + hypot(high - mean, _NORMAL_95 * variance**0.5),
+    )
