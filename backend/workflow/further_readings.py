@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.domain.acquisition.panels import PanelRules, further_gain, typical_sensitivity
+from backend.domain.acquisition.panels import PanelRules, further_gains, typical_sensitivity
 from backend.domain.adjudication.request import PENDING
 from backend.domain.consensus.clusters import Consensus
 from backend.domain.consensus.panel import prior_panel
@@ -71,11 +71,14 @@ def gather_panels(store: UnitOfWork, answers: Iterable[Consensus], rules: PanelR
         for request in store.adjudication_requests.all(state=state)
     }
     fewest = rules.readings_wanted(0, 0.0)
+    known = list(answers)
+    of_answers = further_gains([answer.clusters for answer in known])
     wanted, gains = {}, {}
-    for answer in answers:
-        readings, gain = len(answer.reading_ids), further_gain(answer.clusters)
-        is_settled = answer.image_id in waiting
-        number = rules.readings_wanted(readings, 0.0 if is_settled else float(gain.sum()))
+    for answer, gain, total in zip(
+        known, of_answers, of_answers.sum(axis=1).tolist(), strict=True
+    ):
+        readings = len(answer.reading_ids)
+        number = rules.readings_wanted(readings, 0.0 if answer.image_id in waiting else total)
         wanted[answer.image_id] = number
         if number > max(readings, fewest):
             gains[answer.image_id] = gain

@@ -65,9 +65,11 @@ class RoutingRules:
         int
             As many as the queue asks for.
         """
-        panel = PanelRules(self.readings_per_image, self.adaptive_panels)
-        gain = float(further_gain(answer.clusters).sum())
-        return panel.readings_wanted(len(answer.reading_ids), gain)
+        readings = len(answer.reading_ids)
+        if not self.adaptive_panels or readings >= self.readings_per_image:
+            return self.readings_per_image
+        panel = PanelRules(self.readings_per_image, is_adaptive=True)
+        return panel.readings_wanted(readings, further_gain(answer.clusters))
 
 
 @dataclass(frozen=True, slots=True)

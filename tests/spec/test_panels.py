@@ -13,7 +13,7 @@ from tests.spec.tables import agree, readings_in
 class TestPanel:
     def test_has_as_many_readers_as_the_table_says(self, case: panels.Case) -> None:
         readings = readings_in(case.readings)
-        gain = float(further_gain(agree(readings).clusters).sum())
+        gain = further_gain(agree(readings).clusters)
 
         wanted = PanelRules(most=3, is_adaptive=True).readings_wanted(len(readings), gain)
 
@@ -21,7 +21,7 @@ class TestPanel:
 
     def test_has_three_when_the_manager_says_so(self, case: panels.Case) -> None:
         readings = readings_in(case.readings)
-        gain = float(further_gain(agree(readings).clusters).sum())
+        gain = further_gain(agree(readings).clusters)
 
         assert PanelRules(most=3).readings_wanted(len(readings), gain) == 3
 

@@ -20,6 +20,7 @@ from backend.workflow.candidates import look_closer, score_candidates
 from backend.workflow.fill_worklists import QueueRules, fill_worklists, plan_worklists
 from backend.workflow.gather_demand import gather_demand
 from backend.workflow.gather_evidence import gather_cost, gather_evidence
+from backend.workflow.reach_consensus import reach_consensus
 from backend.workflow.reconcile_store import reconcile_store
 from tests.store.samples import (
     HERE,
@@ -38,6 +39,7 @@ from tests.store.samples import (
 )
 
 RULES = QueueRules(3, 20, random_share=0.0, unassisted_share=0.0, seed=1)
+UP_TO_FOUR = replace(RULES, readers_per_image=4, adaptive_panels=True)
 CROWD = ("I1", "I2", "I3")
 
 
@@ -56,16 +58,18 @@ def read(store: Store) -> Store:
     register(store, *(image(name) for name in "abcd"), readers=CROWD)
     enrol(store, "R1")
     keep(store, *(reading("a", one, mark()) for one in CROWD))
-    keep(store, reading("b", "I1", mark(THERE, Finding.ILD)), reading("b", "I2"))
-    keep(store, reading("b", "I3"), *(reading("c", one) for one in CROWD))
+    keep(store, reading("b", "I1", mark(THERE, Finding.ILD), mark(HERE, Finding.ILD)))
+    keep(store, *(reading("b", one) for one in ("I2", "I3")))
+    keep(store, *(reading("c", one) for one in CROWD))
     serve(store, *(Prediction(name, "m1", (predicted(),)) for name in "abcd"))
-    reconcile_store(store, clock=lambda: NOW)
+    with store.transaction() as unit:
+        reach_consensus(unit, "abc", now=NOW)
     return store
 
 
 class TestDisputedImages:
     def test_come_back_once_to_somebody_who_has_not_read_them(self, read: Store) -> None:
-        entries = {one.image_id: one for one in fill(read)}
+        entries = {one.image_id: one for one in fill(read, UP_TO_FOUR)}
 
         assert set(entries) == {"b", "d"}
         again = entries["b"]
@@ -79,7 +83,10 @@ class TestDisputedImages:
         with read.transaction() as unit:
             unit.readers.ensure(["R2"], now=NOW)
             unit.readers.add_project(ReaderProject("R2", "r2@example.org", 2, 202))
-        assert "b" not in {one.image_id for one in fill(read)}
+        assert "b" not in {one.image_id for one in fill(read, UP_TO_FOUR)}
+
+    def test_do_not_come_back_when_the_panel_is_fixed(self, read: Store) -> None:
+        assert {one.image_id for one in fill(read)} == {"d"}
 
     def test_do_not_come_back_while_an_adjudicator_is_asked(self, read: Store) -> None:
         with read.transaction() as unit:
@@ -88,10 +95,12 @@ class TestDisputedImages:
             )
             unit.adjudication_requests.add([asked], now=NOW)
 
-        assert {one.image_id for one in fill(read)} == {"d"}
+        assert {one.image_id for one in fill(read, UP_TO_FOUR)} == {"d"}
 
     def test_do_not_come_back_where_one_reading_is_enough(self, read: Store) -> None:
-        assert {one.image_id for one in fill(read, replace(RULES, readers_per_image=1))} == {"d"}
+        rules = replace(UP_TO_FOUR, readers_per_image=1)
+
+        assert {one.image_id for one in fill(read, rules)} == {"d"}
 
 
 class TestGatherEvidence:
@@ -221,13 +230,13 @@ class TestScoreCandidates:
 class TestPlanWorklists:
     def test_changes_nothing_and_is_what_is_then_done(self, read: Store) -> None:
         with read.snapshot() as unit:
-            plan = plan_worklists(unit, RULES)
+            plan = plan_worklists(unit, RULES, now=NOW)
             assert unit.worklists.all() == []
 
         assert list(plan.entries) == fill(read)
         with read.snapshot() as unit:
             kept = unit.worklists.all()
-        assert [replace(one, id=None) for one in kept] == list(plan.entries)
+        assert [replace(one, id=None, asked_at=None) for one in kept] == list(plan.entries)
 
     def test_knows_how_long_reading_takes(self, read: Store) -> None:
         by_image = {one.image_id: one for one in fill(read)}
@@ -245,8 +254,8 @@ class TestPlanWorklists:
         keep(store, *(reading(f"n{number:02d}", "I1") for number in range(5)))
 
         with store.snapshot() as unit:
-            demand = gather_demand(unit, worklist_size=10)
-            plan = plan_worklists(unit, replace(RULES, worklist_size=10))
+            demand = gather_demand(unit, worklist_size=10, now=NOW, reservation=RULES.reservation)
+            plan = plan_worklists(unit, replace(RULES, worklist_size=10), now=NOW)
 
         assert demand.open_slots == {"R1": 10, "R2": 10}
         assert len(plan.entries) == 20

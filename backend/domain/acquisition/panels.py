@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from backend.domain.acquisition.batch import Shares
 from backend.domain.acquisition.confidence import binary_entropy
-from backend.domain.consensus.clusters import Cluster
+from backend.domain.consensus.clusters import Cluster, ClusterState
 from backend.domain.consensus.logistic import sigmoid
 from backend.domain.consensus.reader_skill import COINCIDENCE, DIFFICULTIES, DIFFICULTY_SHARES
 from backend.domain.findings import Finding
@@ -120,8 +120,34 @@ def vote_gain(p_true: Numbers, next_mark: Numbers) -> Numbers:
     return np.maximum(_entropy(p_true) - after, 0.0)
 
 
-def further_gain(clusters: Sequence[Cluster]) -> Numbers:
-    """Return what a further reading of a read image is expected to tell.
+def further_gains(images: Sequence[Sequence[Cluster]]) -> Numbers:
+    """Return what a further reading of each read image is expected to tell.
+
+    Parameters
+    ----------
+    images : sequence of sequence of Cluster
+        What the readers of n images say together, or nothing.
+
+    Returns
+    -------
+    ndarray of shape (n, 14), [bit]
+        By finding; the sum over an image's clusters. What adjudicators decided gains nothing
+        more.
+    """
+    rows = [
+        (row * len(Finding) + one.finding, one.p_true, one.score)
+        for row, clusters in enumerate(images)
+        for one in clusters
+        if one.state is not ClusterState.ADJUDICATED
+    ]
+    cells, p_true, scores = np.array(rows, dtype=np.float64).reshape(-1, 3).T
+    number = len(images) * len(Finding)
+    sums = np.bincount(cells.astype(np.int64), vote_gain(p_true, scores), minlength=number)
+    return np.asarray(sums, dtype=np.float64).reshape(len(images), len(Finding))
+
+
+def further_gain(clusters: Sequence[Cluster]) -> float:
+    """Return what a further reading of one read image is expected to tell.
 
     Parameters
     ----------
@@ -130,15 +156,10 @@ def further_gain(clusters: Sequence[Cluster]) -> Numbers:
 
     Returns
     -------
-    ndarray of shape (14,), [bit]
-        By finding; the sum over its clusters. What adjudicators decided gains nothing more.
+    float, [bit]
+        Over all findings.
     """
-    open_ones = [one for one in clusters if one.state != "adjudicated"]
-    gains = vote_gain(
-        np.array([one.p_true for one in open_ones], dtype=np.float64),
-        np.array([one.score for one in open_ones], dtype=np.float64),
-    )
-    return _by_finding([one.finding for one in open_ones], gains)
+    return float(further_gains([clusters]).sum())
 
 
 def first_gains(probabilities: Numbers, sensitivity: Numbers) -> Numbers:
@@ -157,8 +178,11 @@ def first_gains(probabilities: Numbers, sensitivity: Numbers) -> Numbers:
     ndarray of shape (n,), [bit]
         The sum over the findings of what the reader's vote on each tells.
     """
-    next_mark = probabilities * sensitivity + (1.0 - probabilities) * COINCIDENCE
-    return np.asarray(vote_gain(probabilities, next_mark).sum(axis=1))
+    gains = np.zeros(len(probabilities))
+    for finding in Finding:  # one at a time: a pool may have a million rows
+        p_true = probabilities[:, finding]
+        gains += vote_gain(p_true, p_true * sensitivity[finding] + (1.0 - p_true) * COINCIDENCE)
+    return gains
 
 
 def typical_sensitivity(next_logit: Numbers) -> Numbers:
@@ -223,16 +247,11 @@ def divide(shares: Shares, first: Numbers, further: Numbers, *, size: int) -> Sh
     Shares
         At most `MOST_FURTHER` of the batch, beside the random part, is read once more.
     """
-    if not size:
+    others = shares.quota + shares.uncertain + shares.missed
+    if not size or not others:
         return shares
     part = min(count_further(first, further, size=size) / size, MOST_FURTHER)
-    others = shares.quota + shares.uncertain + shares.missed
     return replace(shares, reread=others * part / (1.0 - part))
-
-
-def _by_finding(findings: Sequence[Finding], gains: Numbers) -> Numbers:
-    sums = np.bincount(np.array(findings, dtype=np.int64), gains, minlength=len(Finding))
-    return np.asarray(sums, dtype=np.float64)
 
 
 def _entropy(p: Numbers) -> Numbers:

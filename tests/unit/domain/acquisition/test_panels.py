@@ -7,12 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backend.domain.acquisition.batch import Shares
 from backend.domain.acquisition.confidence import binary_entropy
 from backend.domain.acquisition.panels import (
     PanelRules,
     count_further,
+    divide,
     first_gains,
     further_gain,
+    further_gains,
     typical_sensitivity,
     vote_gain,
 )
@@ -62,19 +65,24 @@ class TestVoteGain:
         assert gain(0.0, 0.5) == gain(1.0, 0.5) == 0.0
 
 
-class TestFurtherGain:
-    def test_adds_up_by_finding(self) -> None:
-        found = further_gain([cluster(0.4), cluster(0.4), cluster(0.9, Finding.PNEUMOTHORAX)])
+class TestFurtherGains:
+    def test_add_up_by_image_and_finding(self) -> None:
+        found = further_gains(
+            [[], [cluster(0.4), cluster(0.4), cluster(0.9, Finding.PNEUMOTHORAX)]]
+        )
 
-        assert found[Finding.ILD] == pytest.approx(2 * gain(0.4, 0.6))
-        assert found[Finding.PNEUMOTHORAX] == pytest.approx(gain(0.9, 0.6))
+        assert found[1, Finding.ILD] == pytest.approx(2 * gain(0.4, 0.6))
+        assert found[1, Finding.PNEUMOTHORAX] == pytest.approx(gain(0.9, 0.6))
         assert np.count_nonzero(found) == 2
+        assert further_gain([cluster(0.4), cluster(0.9)]) == pytest.approx(
+            gain(0.4, 0.6) + gain(0.9, 0.6)
+        )
 
-    def test_is_nothing_where_an_adjudicator_decided(self) -> None:
+    def test_are_nothing_where_an_adjudicator_decided(self) -> None:
         decided = replace(cluster(0.4), state=ClusterState.ADJUDICATED)
 
-        assert not further_gain([decided]).any()
-        assert not further_gain([]).any()
+        assert further_gain([decided]) == further_gain([]) == 0.0
+        assert further_gains([]).shape == (0, len(Finding))
 
 
 class TestFirstGains:
@@ -86,16 +94,13 @@ class TestFirstGains:
         found = first_gains(probabilities, SENSITIVITY)
 
         assert found.tolist() == pytest.approx(
-            [
-                float(further_gain(marked).sum())
-                for marked in ([cluster(0.4)], [cluster(0.4), cluster(0.9)], [])
-            ]
+            [further_gain(marked) for marked in ([cluster(0.4)], [cluster(0.4), cluster(0.9)], [])]
         )
 
 
 class TestTypicalSensitivity:
     def test_is_less_extreme_than_that_for_lesions_of_usual_difficulty(self) -> None:
-        logits = np.linspace(-3.0, 3.0, len(Finding))
+        logits = np.linspace(-3.0, 3.0, len(Finding)).astype(np.float64)
 
         found = typical_sensitivity(logits)
 
@@ -122,6 +127,24 @@ class TestCountFurther:
 
     def test_reads_something_new_when_both_are_worth_the_same(self) -> None:
         assert count_further(np.array([1.0]), np.array([1.0]), size=1) == 0
+
+
+class TestDivide:
+    def test_gives_further_readings_what_they_are_worth(self) -> None:
+        first, further = np.array([3.0, 2.0, 0.5, 0.5]), np.array([1.0, 0.1])
+
+        shares = divide(Shares(), first, further, size=4)
+
+        others = shares.quota + shares.uncertain + shares.missed
+        assert shares.reread / (others + shares.reread) == pytest.approx(1 / 4)
+        assert others == Shares().quota + Shares().uncertain + Shares().missed
+
+    def test_gives_them_half_at_most_and_nothing_when_there_are_none(self) -> None:
+        shares = divide(Shares(), np.zeros(4), np.ones(9), size=4)
+
+        assert shares.reread == pytest.approx(shares.quota + shares.uncertain + shares.missed)
+        assert divide(Shares(), np.ones(4), np.empty(0), size=4).reread == 0.0
+        assert divide(Shares(), np.ones(4), np.ones(4), size=0) == Shares()
 
 
 class TestPanelRules:

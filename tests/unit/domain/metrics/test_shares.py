@@ -23,7 +23,8 @@ class TestShareInterval:
 
         assert low == 0.0
         assert high == pytest.approx(3.0 / number, rel=0.06)
-        assert share_interval(number, number) == (pytest.approx(1.0 - high), 1.0)
+        mirrored, top = share_interval(number, number)
+        assert (mirrored, top) == pytest.approx((1.0 - high, 1.0))
 
     def test_says_nothing_of_an_empty_sample(self) -> None:
         assert share_interval(0, 0) == (0.0, 1.0)
