@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.domain.acquisition.panels import PanelRules, further_gains, typical_sensitivity
+from backend.domain.acquisition.panels import PanelRules
 from backend.domain.adjudication.request import PENDING
 from backend.domain.consensus.clusters import Consensus
 from backend.domain.consensus.panel import prior_panel
+from backend.domain.further_reading import further_gains, typical_sensitivity
 from backend.store.unit_of_work import UnitOfWork
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from backend.domain.acquisition.panels import PanelRules, further_gain
+from backend.domain.acquisition.panels import PanelRules
 from backend.domain.adjudication import proposal as proposals
 from backend.domain.adjudication.conflicts import (
     Conflict,
@@ -15,6 +15,7 @@ from backend.domain.adjudication.overlay import is_about
 from backend.domain.adjudication.request import PENDING, ProposedBox, Request, RequestState
 from backend.domain.adjudication.routing import Candidate, Routes, plan_routes
 from backend.domain.consensus.clusters import Consensus
+from backend.domain.further_reading import further_gain
 from backend.domain.images import Split
 from backend.domain.predictions import PredictedBox
 from backend.domain.second_look_changes import changes

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from backend.domain.acquisition.panels import PanelRules, further_gain
+from backend.domain.acquisition.panels import PanelRules
+from backend.domain.further_reading import further_gain
 from tests.spec import panels
 from tests.spec.tables import agree, readings_in
 

@@ -8,6 +8,7 @@ import pytest
 
 from backend.domain.acquisition.reordering import ENOUGH_READERS
 from backend.domain.acquisition.reservation import KEPT_FOR_A_RETURN, NOBODY_STARTED
+from backend.domain.findings import Finding
 from backend.domain.predictions import Prediction
 from backend.domain.worklists import EntryState, WorklistEntry
 from backend.store.unit_of_work import Store
@@ -132,7 +133,9 @@ class TestAdaptivePanels:
         with pool.transaction() as unit:
             unit.predictions.add(
                 [
-                    Prediction(name, "m1", tuple(predicted(0.5, finding) for finding in range(6)))
+                    Prediction(
+                        name, "m1", tuple(predicted(0.5, finding) for finding in list(Finding)[:6])
+                    )
                     for name in unsure
                 ],
                 now=NOW,

@@ -100,7 +100,7 @@ class TestHiddenFindings:
         hidden = signal(audited).hidden
 
         assert (hidden.audited, hidden.with_findings) == (3, 0)
-        assert hidden.interval == (0.0, pytest.approx(1.0 - 0.05 ** (1 / 3)))
+        assert list(hidden.interval) == pytest.approx([0.0, 1.0 - 0.05 ** (1 / 3)])
         assert "at most 63.2% (95 %)" in hidden.sentence()
 
     def test_are_not_told_by_what_the_queue_chose(self, audited: Store) -> None:

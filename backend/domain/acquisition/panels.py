@@ -5,7 +5,6 @@ whether it is the first or the third: by how many bits it is expected to reduce 
 of the image.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,12 +12,12 @@ from numpy.typing import NDArray
 
 from backend.domain.acquisition.batch import Shares
 from backend.domain.acquisition.confidence import binary_entropy
-from backend.domain.consensus.clusters import Cluster, ClusterState
-from backend.domain.consensus.logistic import sigmoid
-from backend.domain.consensus.reader_skill import COINCIDENCE, DIFFICULTIES, DIFFICULTY_SHARES
 from backend.domain.findings import Finding
 
 Numbers = NDArray[np.float64]
+
+COINCIDENCE = 0.03
+"""Probability that a reader marks a place where nothing is; the consensus uses the same."""
 
 FIRST_READERS = 2
 """So many read every image before anybody asks whether that is enough."""
@@ -55,7 +54,7 @@ class PanelRules:
         readings : int
             How many it has.
         gain_bits : float, [bit]
-            From `further_gain`; 0 for an image that nobody has read.
+            What one more would tell; 0 for an image that nobody has read.
 
         Returns
         -------
@@ -120,48 +119,6 @@ def vote_gain(p_true: Numbers, next_mark: Numbers) -> Numbers:
     return np.maximum(_entropy(p_true) - after, 0.0)
 
 
-def further_gains(images: Sequence[Sequence[Cluster]]) -> Numbers:
-    """Return what a further reading of each read image is expected to tell.
-
-    Parameters
-    ----------
-    images : sequence of sequence of Cluster
-        What the readers of n images say together, or nothing.
-
-    Returns
-    -------
-    ndarray of shape (n, 14), [bit]
-        By finding; the sum over an image's clusters. What adjudicators decided gains nothing
-        more.
-    """
-    rows = [
-        (row * len(Finding) + one.finding, one.p_true, one.score)
-        for row, clusters in enumerate(images)
-        for one in clusters
-        if one.state is not ClusterState.ADJUDICATED
-    ]
-    cells, p_true, scores = np.array(rows, dtype=np.float64).reshape(-1, 3).T
-    number = len(images) * len(Finding)
-    sums = np.bincount(cells.astype(np.int64), vote_gain(p_true, scores), minlength=number)
-    return np.asarray(sums, dtype=np.float64).reshape(len(images), len(Finding))
-
-
-def further_gain(clusters: Sequence[Cluster]) -> float:
-    """Return what a further reading of one read image is expected to tell.
-
-    Parameters
-    ----------
-    clusters : sequence of Cluster
-        What its readers say together, or nothing.
-
-    Returns
-    -------
-    float, [bit]
-        Over all findings.
-    """
-    return float(further_gains([clusters]).sum())
-
-
 def first_gains(probabilities: Numbers, sensitivity: Numbers) -> Numbers:
     """Return what a first reading of each unread image is expected to tell.
 
@@ -171,7 +128,7 @@ def first_gains(probabilities: Numbers, sensitivity: Numbers) -> Numbers:
         Probability in [0, 1] that each image shows each finding: the model's calibrated score, or
         how common the finding is where no model has seen the image.
     sensitivity : ndarray of shape (14,)
-        From `typical_sensitivity`.
+        Probability in (0, 1) that the next reader marks a lesion of each finding.
 
     Returns
     -------
@@ -183,22 +140,6 @@ def first_gains(probabilities: Numbers, sensitivity: Numbers) -> Numbers:
         p_true = probabilities[:, finding]
         gains += vote_gain(p_true, p_true * sensitivity[finding] + (1.0 - p_true) * COINCIDENCE)
     return gains
-
-
-def typical_sensitivity(next_logit: Numbers) -> Numbers:
-    """Return how probably the next reader marks a lesion of each finding.
-
-    Parameters
-    ----------
-    next_logit : ndarray of shape (14,)
-        `Skill.next_logit` of the panel.
-
-    Returns
-    -------
-    ndarray of shape (14,)
-        In (0, 1), averaged over easy and hard lesions.
-    """
-    return np.asarray(sigmoid(next_logit[:, None] + DIFFICULTIES) @ DIFFICULTY_SHARES)
 
 
 def count_further(first: Numbers, further: Numbers, *, size: int) -> int:

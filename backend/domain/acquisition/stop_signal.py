@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from backend.domain.acquisition.learning_curve import CurvePoint, Forecast
-from backend.domain.metrics.shares import share_interval
+from backend.domain.counted_share import share_interval
 
 EMPTY_BELOW = 0.1
 """An image is confidently empty when no box of the model has this probability."""
@@ -35,11 +35,11 @@ class HiddenFindings:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Ends of the 95 % interval of the share that hides something, in [0, 1]."""
+        """The 95 % interval of the share that hides something, in [0, 1]."""
         return share_interval(self.with_findings, self.audited)
 
     def sentence(self) -> str:
-        """Return it for people.
+        """Say it to people.
 
         Returns
         -------
@@ -116,7 +116,7 @@ class StopSignal:
         return self.forecast is not None and self.forecast.high < WORTHWHILE_RISE
 
     def sentences(self) -> tuple[str, ...]:
-        """Return it for people.
+        """Say it to people.
 
         Returns
         -------

@@ -1,7 +1,5 @@
 """What one more reading is worth, in bits."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,18 +8,13 @@ from hypothesis import strategies as st
 from backend.domain.acquisition.batch import Shares
 from backend.domain.acquisition.confidence import binary_entropy
 from backend.domain.acquisition.panels import (
+    COINCIDENCE,
     PanelRules,
     count_further,
     divide,
-    first_gains,
-    further_gain,
-    further_gains,
-    typical_sensitivity,
     vote_gain,
 )
-from backend.domain.boxes import Box
-from backend.domain.consensus.clusters import Cluster, ClusterState
-from backend.domain.consensus.reader_skill import COINCIDENCE, prior_skill
+from backend.domain.consensus import reader_skill
 from backend.domain.findings import Finding
 
 SENSITIVITY = np.full(len(Finding), 0.6)
@@ -32,9 +25,9 @@ def gain(p_true: float, sensitivity: float) -> float:
     return float(vote_gain(np.array([p_true]), np.array([next_mark]))[0])
 
 
-def cluster(p_true: float, finding: Finding = Finding.ILD) -> Cluster:
-    score = 0.6 * p_true + COINCIDENCE * (1 - p_true)
-    return Cluster(finding, Box(0, 0, 1, 1), score, p_true, ClusterState.SINGLE_READER, ())
+class TestCoincidence:
+    def test_is_what_the_consensus_reckons_with(self) -> None:
+        assert reader_skill.COINCIDENCE == COINCIDENCE
 
 
 class TestVoteGain:
@@ -63,51 +56,6 @@ class TestVoteGain:
     def test_is_nothing_when_the_reader_cannot_tell(self) -> None:
         assert gain(0.5, COINCIDENCE) == pytest.approx(0.0, abs=1e-12)
         assert gain(0.0, 0.5) == gain(1.0, 0.5) == 0.0
-
-
-class TestFurtherGains:
-    def test_add_up_by_image_and_finding(self) -> None:
-        found = further_gains(
-            [[], [cluster(0.4), cluster(0.4), cluster(0.9, Finding.PNEUMOTHORAX)]]
-        )
-
-        assert found[1, Finding.ILD] == pytest.approx(2 * gain(0.4, 0.6))
-        assert found[1, Finding.PNEUMOTHORAX] == pytest.approx(gain(0.9, 0.6))
-        assert np.count_nonzero(found) == 2
-        assert further_gain([cluster(0.4), cluster(0.9)]) == pytest.approx(
-            gain(0.4, 0.6) + gain(0.9, 0.6)
-        )
-
-    def test_are_nothing_where_an_adjudicator_decided(self) -> None:
-        decided = replace(cluster(0.4), state=ClusterState.ADJUDICATED)
-
-        assert further_gain([decided]) == further_gain([]) == 0.0
-        assert further_gains([]).shape == (0, len(Finding))
-
-
-class TestFirstGains:
-    def test_are_in_the_same_unit_as_that_of_a_further_reading(self) -> None:
-        probabilities = np.zeros((3, len(Finding)))
-        probabilities[0, Finding.ILD] = 0.4
-        probabilities[1, [Finding.ILD, Finding.PNEUMOTHORAX]] = 0.4, 0.9
-
-        found = first_gains(probabilities, SENSITIVITY)
-
-        assert found.tolist() == pytest.approx(
-            [further_gain(marked) for marked in ([cluster(0.4)], [cluster(0.4), cluster(0.9)], [])]
-        )
-
-
-class TestTypicalSensitivity:
-    def test_is_less_extreme_than_that_for_lesions_of_usual_difficulty(self) -> None:
-        logits = np.linspace(-3.0, 3.0, len(Finding)).astype(np.float64)
-
-        found = typical_sensitivity(logits)
-
-        assert (np.diff(found) > 0).all()
-        assert found[0] > 1 / (1 + np.exp(3.0))
-        assert found[-1] < 1 / (1 + np.exp(-3.0))
-        assert typical_sensitivity(prior_skill(0).next_logit).shape == (len(Finding),)
 
 
 class TestCountFurther:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import beta  # type: ignore[import-untyped]
 
-from backend.domain.metrics.shares import InvalidCountError, share_interval
+from backend.domain.counted_share import InvalidCountError, share_interval
 
 
 class TestShareInterval:
