@@ -90,11 +90,16 @@ def assign_readers(
             f"missing: {', '.join(missing)}"
         )
     by_rank = sorted(choices, key=lambda choice: (choice.rank, choice.image_id))
-    roster = Roster(open_slots, already_read, past)
 
-    room = _share_room(by_rank, readers_wanted, roster)
+    room = _share_room(by_rank, readers_wanted, Roster(open_slots, already_read, past))
+    roster = Roster(open_slots, already_read, past)
     for choice in sorted(by_rank, key=lambda one: -_case(cases, one).expected_findings):
         roster.take(choice.image_id, room[choice.image_id], _case(cases, choice))
+    for choice in by_rank:
+        while len(roster.taken[choice.image_id]) < room[choice.image_id]:
+            if not roster.make_room(choice.image_id):
+                break
+            roster.take(choice.image_id, 1, _case(cases, choice))
     has_moved = True
     while has_moved:
         for choice in by_rank:
@@ -116,11 +121,7 @@ def _case(cases: Mapping[str, Case], choice: Choice) -> Case:
 def _share_room(
     by_rank: Sequence[Choice], readers_wanted: Mapping[str, int], roster: Roster
 ) -> dict[str, int]:
-    """Return how many readers each image may count on, those that rank first before all."""
-    left = roster.room
-    shares = {}
+    """Return how many readers each image may count on, when those that rank first choose first."""
     for choice in by_rank:
-        possible = len(roster.who_may_read(choice.image_id))
-        shares[choice.image_id] = max(0, min(readers_wanted[choice.image_id], possible, left))
-        left -= shares[choice.image_id]
-    return shares
+        roster.take(choice.image_id, readers_wanted[choice.image_id], _UNKNOWN)
+    return {choice.image_id: len(roster.taken[choice.image_id]) for choice in by_rank}

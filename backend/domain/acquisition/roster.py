@@ -142,11 +142,6 @@ class Roster:
             if images > 0:
                 self._join(*pair)
 
-    @property
-    def room(self) -> int:
-        """How many images fit on all worklists together."""
-        return sum(max(0, slots - self.load[reader]) for reader, slots in self.slots.items())
-
     def who_may_read(self, image_id: str) -> set[str]:
         """Return the readers with room for an image that they know nothing of.
 
@@ -198,6 +193,29 @@ class Roster:
             self._surplus[reader] += case.expected_findings
             self.taken[image_id].append(reader)
 
+    def make_room(self, image_id: str) -> bool:
+        """Let a reader who could read an image, but is full, hand another one on.
+
+        Parameters
+        ----------
+        image_id : str
+            The image that lacks a reader.
+
+        Returns
+        -------
+        bool
+            Whether somebody can take it now.
+        """
+        if self.who_may_read(image_id):
+            return True
+        company = self._company(image_id)
+        for giver in sorted(set(self.slots) - company):
+            for other in sorted(self.taken):
+                if giver in self.taken[other] and (free := self.who_may_read(other)):
+                    self._move(other, giver, min(free))
+                    return True
+        return False
+
     def even_out(self) -> bool:
         """Move images from readers with many to readers with few, while that is possible.
 
@@ -209,12 +227,14 @@ class Roster:
         has_moved = False
         while move := self._next_move():
             has_moved = True
-            image_id, giver, receiver = move
-            readers = self.taken[image_id]
-            readers[readers.index(giver)] = receiver
-            self.load[giver] -= 1
-            self.load[receiver] += 1
+            self._move(*move)
         return has_moved
+
+    def _move(self, image_id: str, giver: str, receiver: str) -> None:
+        readers = self.taken[image_id]
+        readers[readers.index(giver)] = receiver
+        self.load[giver] -= 1
+        self.load[receiver] += 1
 
     def _next_move(self) -> tuple[str, str, str] | None:
         by_load = sorted(self.slots, key=lambda reader: (self.load[reader], reader))

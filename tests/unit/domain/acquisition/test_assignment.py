@@ -244,6 +244,19 @@ class TestAssignReaders:
 
         assert [one.image_id for one in assigned] == ["i1", "i2"]
 
+    def test_keeps_each_readers_room_for_what_ranks_first(self) -> None:
+        known = {f"i{rank}": {"A"} for rank in range(1, 5)}
+
+        assigned = assign(
+            6, {"A": 1, "B": 2}, wanted=1, already=known, expected=[0.0, 0.0, 9.0, 9.0, 0.0, 9.0]
+        )
+
+        assert [(one.image_id, one.reader_id) for one in assigned] == [
+            ("i1", "B"),
+            ("i2", "B"),
+            ("i5", "A"),
+        ]
+
     @given(st.permutations(range(8)), st.permutations("ABCDE"))
     def test_does_not_depend_on_the_order_of_what_it_is_given(
         self, order: list[int], names: list[str]
