@@ -84,10 +84,19 @@ class Settings(BaseSettings):
     ml_backend_host: str = "127.0.0.1"
     ml_backend_port: int = 9090
 
-    readers_per_image: int = Field(default=3, ge=1, description="independent readings wanted")
+    readers_per_image: int = Field(
+        default=3, ge=1, description="independent readings wanted, at most if panels adapt"
+    )
+    adaptive_panels: bool = Field(
+        default=True, description="two readers; a further one only where they leave it uncertain"
+    )
+    reservation_days: float = Field(
+        default=14, gt=0, description="so long an image waits for its reader"
+    )
     worklist_size: int = Field(default=40, ge=1, description="open entries kept per reader")
     unassisted_share: float = Field(default=0.1, ge=0, le=1, description="read without boxes")
     random_share: float = Field(default=0.05, ge=0, le=1, description="uniformly random entries")
+    queue_strategy: str = Field(default="overread", description="how images are chosen")
     second_looks: bool = Field(default=True, description="ask again where the model disagrees")
     second_look_share: float = Field(default=0.1, ge=0, le=1, description="at most, per reader")
     second_look_quiet_minutes: float = Field(

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
+from backend.domain.acquisition.learning_curve import CurvePoint, Forecast
 from backend.domain.consensus.verdict import Verdict
 from backend.domain.findings import Finding
 from backend.domain.metrics.calibration import ReliabilityCurve
@@ -156,6 +157,45 @@ def conflict_picture(path: Path, pixels: NDArray[np.uint8], verdict: Verdict, ti
             f"score {verdict.scores[row]:.2f}, p_true {verdict.p_true[row]:.2f}"
         )
         _box(answered, box, says, COLOURS[(row + 3) % len(COLOURS)], line=row)
+    _save(figure, path)
+
+
+def learning_curve(path: Path, points: Sequence[CurvePoint], expected: Forecast) -> None:
+    """Draw what reading has brought, and what more is expected to bring.
+
+    Parameters
+    ----------
+    path : Path
+        The PNG to write.
+    points : sequence of CurvePoint
+        The model versions.
+    expected : Forecast
+        What follows from them.
+    """
+    figure = _figure(6.4, 4.2)
+    axes = figure.add_subplot()
+    axes.fill_between(
+        expected.at, expected.curve_low, expected.curve_high,
+        color=COLOURS[0], alpha=0.15, linewidth=0, label="95 % interval",
+    )  # fmt: skip
+    axes.plot(expected.at, expected.curve, color=COLOURS[0], linewidth=1.5, label="expected")
+    axes.axvline(expected.read_images, color=FAINT, linewidth=1, linestyle="--")
+    axes.scatter(
+        [point.read_images for point in points], [point.map40 for point in points],
+        color=COLOURS[1], zorder=3, label="model versions",
+    )  # fmt: skip
+    axes.set_title(
+        f"{expected.more_images:,} more images: {expected.gain:+.3f} ± {expected.margin:.3f}",
+        fontsize=12, loc="left", color=INK,
+    )  # fmt: skip
+    axes.set(xlabel="images learned from", ylabel="mAP@0.4")
+    axes.set_ylim(bottom=0)
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.legend(frameon=False, fontsize=9, loc="lower right")
+    axes.grid(color=EMPTY, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=9, labelcolor=INK)
     _save(figure, path)
 
 
