@@ -39,12 +39,23 @@ class Study:
     methods: tuple[str, ...]
     device: str
     folder: Path
-    replays: Path
     deadline: float
+
+    @property
+    def replays(self) -> Path:
+        """The file that keeps every method's rounds, one line each."""
+        return self.folder / "replays.jsonl"
+
+    def left(self, seed: int) -> tuple[str, ...]:
+        """Return the methods that this seed has not finished."""
+        done = report.read_all(self.replays).get(seed, {}) if self.replays.exists() else {}
+        return tuple(name for name in self.methods if name not in done)
 
 
 def prepare(layouts: Layouts, conditions: Conditions, folder: Path, processes: int) -> None:
-    """Draw the radiographs and leave them where every process finds them."""
+    """Draw the radiographs and leave them where every process finds them; once per folder."""
+    if (folder / "layouts.npz").exists():
+        return
     phantoms = render_all(layouts, conditions.size, seed=LAYOUT_SEED, processes=processes)
     np.save(folder / "pixels.npy", phantoms.pixels)
     columns = asdict(layouts) | {"boxes_px": phantoms.boxes}
@@ -53,6 +64,9 @@ def prepare(layouts: Layouts, conditions: Conditions, folder: Path, processes: i
 
 def replay_seed(seed: int, study: Study) -> None:
     """Replay one seed; every finished method is one more line of the file."""
+    left = study.left(seed)
+    if not left or time.monotonic() > study.deadline:
+        return
     torch.set_num_threads(1)
     stored = dict(np.load(study.folder / "layouts.npz"))
     boxes_px = stored.pop("boxes_px")
@@ -61,7 +75,7 @@ def replay_seed(seed: int, study: Study) -> None:
     detector = Detector(study.conditions.recipe, study.conditions.size, study.device)
     detector.look_at(np.load(study.folder / "pixels.npy"), truths.by_image)
     before = time.monotonic()
-    for method, rounds in replay(detector, truths, study.conditions, seed, study.methods):
+    for method, rounds in replay(detector, truths, study.conditions, seed, left):
         line = {"seed": seed, "method": method, "rounds": rounds}
         with study.replays.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
@@ -105,7 +119,9 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--processes", type=int, default=1, help="seeds at a time")
     parser.add_argument("--renderers", type=int, default=1, help="processes that draw")
     parser.add_argument("--minutes", type=float, default=600.0, help="start no replay after it")
-    parser.add_argument("--replays", type=Path, help="file that keeps every method's rounds")
+    parser.add_argument(
+        "--folder", type=Path, help="keeps pictures and replays; what is there is not done again"
+    )
     parser.add_argument("--curves", type=Path, help="picture of the curves, a PNG")
     parser.add_argument("--report-only", action="store_true", help="of a file of replays")
     for name in ("iterations", "width", "size", "rounds"):
@@ -119,36 +135,40 @@ def main() -> None:
     parser = arguments()
     chosen = parser.parse_args()
     conditions = chosen_conditions(chosen)
-    seeds = chosen.seeds or ([0] if chosen.quick else [0, 1] if chosen.device == "cpu" else [*range(6)])
-    with TemporaryDirectory() as name:
-        folder = Path(name)
-        replays = chosen.replays or folder / "replays.jsonl"
+    seeds = chosen.seeds or (
+        [0] if chosen.quick else [0, 1] if chosen.device == "cpu" else [*range(6)]
+    )
+    with TemporaryDirectory() as temporary:
+        folder = chosen.folder or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        study = Study(
+            conditions, tuple(chosen.methods), chosen.device, folder,
+            started + 60 * chosen.minutes,
+        )  # fmt: skip
         if not chosen.report_only:
-            replays.write_text("", encoding="utf-8")
-            source = (
-                read_layouts(chosen.labels, chosen.sizes)
-                if chosen.labels
-                else sampled(np.random.default_rng(LAYOUT_SEED), conditions.images)
-            )
-            prepare(source, conditions, folder, chosen.renderers)
-            sys.stderr.write(f"{source.count} radiographs after {time.monotonic() - started:.1f} s\n")
-            study = Study(
-                conditions, tuple(chosen.methods), chosen.device, folder, replays,
-                started + 60 * chosen.minutes,
-            )  # fmt: skip
+            prepare(layouts_of(chosen, conditions), conditions, folder, chosen.renderers)
+            sys.stderr.write(f"radiographs after {time.monotonic() - started:.1f} s\n")
             replay_seeds(seeds, study, chosen.processes)
-        result = report.result(
-            report.read(replays),
-            quick=chosen.quick,
-            conditions={
-                **asdict(conditions),
-                "layouts": "VinBigData, 15,000 images" if chosen.labels else "sampled",
-                "device": report.device_name(chosen.device),
-            },
-        )
-        if chosen.curves:
-            report.draw(report.read(replays), chosen.curves)
+        replays = report.read(study.replays)
+    result = report.result(
+        replays,
+        quick=chosen.quick,
+        conditions={
+            **asdict(conditions),
+            "layouts": "VinBigData, 15,000 images" if chosen.labels else "sampled",
+            "device": report.device_name(chosen.device),
+        },
+    )
+    if chosen.curves:
+        report.draw(replays, chosen.curves)
     sys.stdout.write(json.dumps(result) + "\n" if chosen.json else report.table(result))
+
+
+def layouts_of(chosen: argparse.Namespace, conditions: Conditions) -> Layouts:
+    """Return where findings are: from the table, or sampled."""
+    if chosen.labels:
+        return read_layouts(chosen.labels, chosen.sizes)
+    return sampled(np.random.default_rng(LAYOUT_SEED), conditions.images)
 
 
 def replay_seeds(seeds: list[int], study: Study, processes: int) -> None:

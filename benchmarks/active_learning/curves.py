@@ -144,9 +144,7 @@ def cost_ratio(
         for number in range(resamples)
     ]
     low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], method="nearest")
-    return Interval(
-        _ratio(replays, method, baseline, cost, seeds, None), float(low), float(high)
-    )
+    return Interval(_ratio(replays, method, baseline, cost, seeds, None), float(low), float(high))
 
 
 def _ratio(  # noqa: PLR0913, PLR0917 - what a ratio is of

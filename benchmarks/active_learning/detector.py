@@ -59,6 +59,15 @@ class Found:
     boxes: NDArray[np.float64]
     features: NDArray[np.float32]
 
+    def only(self, is_wanted: NDArray[np.bool_]) -> "Found":
+        """Return some of the images, numbered anew."""
+        own = is_wanted[self.rows]
+        places = np.cumsum(is_wanted) - 1
+        return Found(
+            places[self.rows[own]], self.findings[own], self.scores[own], self.spreads[own],
+            self.boxes[own], self.features[is_wanted],
+        )  # fmt: skip
+
 
 class Detector:
     """One network and the pictures that it may learn from and be asked about.
@@ -74,13 +83,14 @@ class Detector:
         self.averaged = Network(recipe.width).to(self.device, memory_format=torch.channels_last)
         self.averaged.eval()
         self.rate = torch.zeros((), device=self.device)
-        is_gpu = self.device.type == "cuda"
+        self.graphed = self.device.type == "cuda"
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(),
-            lr=self.rate if is_gpu else recipe.rate,
+            lr=self.rate if self.graphed else recipe.rate,
             weight_decay=recipe.decay,
-            capturable=is_gpu,
-            foreach=True,
+            capturable=self.graphed,
+            foreach=self.graphed,
+            fused=not self.graphed,
         )
         self.step_number = torch.zeros(1, dtype=torch.long, device=self.device)
         self.drawn_rows = torch.zeros(
@@ -125,7 +135,7 @@ class Detector:
             Decides the first weights and everything that is drawn.
         """
         self._start(rows, seed)
-        if self.device.type == "cuda":
+        if self.graphed:
             if self.graph is None:
                 self._record()
                 self._start(rows, seed)
@@ -197,13 +207,16 @@ class Detector:
         """Do one step of training; reads and moves the counter on the device."""
         rows = self.drawn_rows.index_select(0, self.step_number)[0]
         changes = self.drawn_changes.index_select(0, self.step_number)[0]
-        if self.device.type == "cuda":
+        if self.graphed:
             self.rate.copy_(self.rates.index_select(0, self.step_number)[0])
-        pictures, boxes = _changed(self.pixels[rows], self.boxes[rows], changes)
+        findings = self.findings[rows]
+        # A recorded step has one shape; elsewhere the widest image of the batch is enough.
+        most = findings.shape[1] if self.graphed else int((findings >= 0).sum(dim=1).max()) or 1
+        pictures, boxes = _changed(self.pixels[rows], self.boxes[rows, :most], changes)
         self.optimiser.zero_grad(set_to_none=False)
         with self._half_precision():
             found = self.network(pictures)
-        loss(found, boxes / STRIDE, self.findings[rows]).backward()
+        loss(found, boxes / STRIDE, findings[:, :most]).backward()
         self.optimiser.step()
         with torch.no_grad():
             slow, fast = list(self.averaged.parameters()), list(self.network.parameters())

@@ -6,7 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.domain.findings import Finding
-from backend.domain.metrics.average_precision import detection_quality, mark_hits
+from backend.domain.metrics.average_precision import (
+    DetectionQuality,
+    detection_quality,
+    mark_hits,
+)
 from backend.domain.metrics.box_table import BoxTable
 from benchmarks.active_learning.detector import Found
 from benchmarks.active_learning.protocol import Rows, Truths, table
@@ -64,29 +68,24 @@ def judge(found: Found, truths: Truths, rows: Rows, *, resamples: int, seed: int
     Judged
         The figures.
     """
-    images, findings, boxes = table(truths, rows)
-    true = BoxTable.of_columns(findings, images, boxes, np.ones(len(images)))
-    marked = BoxTable.of_columns(found.findings, found.rows, found.boxes, found.scores)
+    true, marked = _true(truths, rows), _marked(found)
     quality = detection_quality(true, marked, images=len(rows))[0]
     rare = [quality.by_finding[one] for one in truths.rarest() if one in quality.by_finding]
-    hits = {
-        finding: mark_hits(true.only(finding), marked.only(finding))
-        for finding in quality.by_finding
-    }
-    is_hit = np.zeros(len(marked.images), dtype=np.bool_)
-    for finding, own in hits.items():
-        is_hit[marked.findings == finding] = own
+    is_hit = _hits(true, marked)
     is_normal = ~truths.presence[rows].any(axis=1)
-    sensitivity, least = _operating_point(marked.scores, is_hit, len(rows), len(images))
+    sensitivity, least = _operating_point(
+        marked.scores, is_hit, images=len(rows), lesions=len(true.images)
+    )
     on_normals = (marked.scores >= least) & is_normal[marked.images]
     counts = _draws(len(rows), resamples, seed)
     by_finding = [
         _weighted_areas(
-            own, counts[:, marked.images[marked.findings == finding]],
+            is_hit[marked.findings == finding],
+            counts[:, marked.images[marked.findings == finding]],
             counts[:, true.images[true.findings == finding]].sum(axis=1),
         )
-        for finding, own in hits.items()
-    ]  # fmt: skip
+        for finding in quality.by_finding
+    ]
     return Judged(
         map40=quality.map or 0.0,
         rare_ap=float(np.mean(rare)) if rare else 0.0,
@@ -97,8 +96,40 @@ def judge(found: Found, truths: Truths, rows: Rows, *, resamples: int, seed: int
     )
 
 
+def quality_of(found: Found, truths: Truths, rows: Rows) -> DetectionQuality:
+    """Return average precisions of boxes on some images."""
+    return detection_quality(_true(truths, rows), _marked(found), images=len(rows))[0]
+
+
+def judged_marks(found: Found, truths: Truths, rows: Rows) -> NDArray[np.bool_]:
+    """Tell which boxes on some images are true, in their order."""
+    marked = _marked(found)
+    order = np.lexsort((*found.boxes.T[::-1], found.rows, -found.scores))
+    is_hit = np.empty(len(order), dtype=np.bool_)
+    is_hit[order] = _hits(_true(truths, rows), marked)
+    return is_hit
+
+
+def _true(truths: Truths, rows: Rows) -> BoxTable:
+    images, findings, boxes = table(truths, rows)
+    return BoxTable.of_columns(findings, images, boxes, np.ones(len(images)))
+
+
+def _marked(found: Found) -> BoxTable:
+    return BoxTable.of_columns(found.findings, found.rows, found.boxes, found.scores)
+
+
+def _hits(true: BoxTable, marked: BoxTable) -> NDArray[np.bool_]:
+    """Tell which marks are true, finding by finding."""
+    is_hit = np.zeros(len(marked.images), dtype=np.bool_)
+    for finding in Finding:
+        own = mark_hits(true.only(finding), marked.only(finding))
+        is_hit[marked.findings == finding] = own
+    return is_hit
+
+
 def _operating_point(
-    scores: Numbers, is_hit: NDArray[np.bool_], images: int, lesions: int
+    scores: Numbers, is_hit: NDArray[np.bool_], *, images: int, lesions: int
 ) -> tuple[float, float]:
     """Return sensitivity and score at `MARKS_PER_IMAGE`; scores fall."""
     allowed = np.flatnonzero(np.cumsum(~is_hit) <= MARKS_PER_IMAGE * images)

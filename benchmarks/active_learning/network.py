@@ -51,21 +51,17 @@ class Network(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         near, middle, far = 2 * width, 3 * width, 4 * width
-        self.stem = nn.Sequential(
-            Convolution(3, width, stride=2), Convolution(width, near, stride=2), Residual(near)
-        )
+        self.near = nn.Sequential(nn.PixelUnshuffle(2), Convolution(3 * 4, near, stride=2))
         self.middle = nn.Sequential(Convolution(near, middle, stride=2), Residual(middle))
-        self.far = nn.Sequential(
-            Convolution(middle, far, stride=2), Residual(far), Residual(far)
-        )
+        self.far = nn.Sequential(Convolution(middle, far, stride=2), Residual(far))
         self.far_across = nn.Conv2d(far, near, 1)
         self.middle_across = nn.Conv2d(middle, near, 1)
         self.merged_middle = Convolution(near, near)
-        self.merged = Convolution(near, near)
-        self.heat = nn.Sequential(Convolution(near, near), nn.Conv2d(near, len(Finding), 1))
-        self.distances = nn.Sequential(Convolution(near, near), nn.Conv2d(near, 4 * BINS, 1))
-        last = self.heat[1]
-        nn.init.constant_(last.bias, float(torch.logit(torch.tensor(FOUND_AT_FIRST))))
+        self.merged = nn.Sequential(Convolution(near, near), Convolution(near, near))
+        self.heat = nn.Conv2d(near, len(Finding), 1)
+        self.distances = nn.Conv2d(near, 4 * BINS, 1)
+        at_first = float(torch.logit(torch.tensor(FOUND_AT_FIRST)))
+        nn.init.constant_(self.heat.bias, at_first)  # type: ignore[arg-type]
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return logits by finding, logits of the distances, and pooled features."""
@@ -73,7 +69,7 @@ class Network(nn.Module):
         ramp = torch.linspace(-1, 1, size, device=pictures.device, dtype=pictures.dtype)
         across = ramp.expand(len(pictures), size, size)
         seen = torch.stack([pictures, across, across.transpose(1, 2)], dim=1)
-        near = self.stem(seen.contiguous(memory_format=torch.channels_last))
+        near = self.near(seen.contiguous(memory_format=torch.channels_last))
         middle = self.middle(near)
         far = self.far(middle)
         up = functional.interpolate(self.far_across(far), scale_factor=2, mode="nearest")

@@ -143,9 +143,7 @@ def split(truths: Truths, conditions: Conditions, seed: int) -> Split:
     left = np.flatnonzero(~is_test)
     wanted = round(conditions.pool * float((~truths.presence.any(axis=1)).mean()))
     is_normal = ~presence[left].any(axis=1)
-    pool = np.concatenate(
-        [left[is_normal][:wanted], left[~is_normal][: conditions.pool - wanted]]
-    )
+    pool = np.concatenate([left[is_normal][:wanted], left[~is_normal][: conditions.pool - wanted]])
     if len(pool) < conditions.pool or conditions.start > conditions.pool:
         raise TooFewImagesError(
             f"expected {conditions.pool} images beside {is_test.sum()} of the test set, "
@@ -159,9 +157,7 @@ def split(truths: Truths, conditions: Conditions, seed: int) -> Split:
             rng.choice(pool[wanted:], conditions.start - normals, replace=False),
         ]
     )
-    return Split(
-        np.sort(shuffled[is_test]), np.sort(shuffled[pool]), np.sort(shuffled[start])
-    )
+    return Split(np.sort(shuffled[is_test]), np.sort(shuffled[pool]), np.sort(shuffled[start]))
 
 
 def table(truths: Truths, rows: Rows) -> tuple[Rows, Rows, NDArray[np.float64]]:

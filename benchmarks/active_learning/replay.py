@@ -11,14 +11,25 @@ from backend.domain.acquisition.cost import CostModel
 from backend.domain.acquisition.evidence import Evidence
 from backend.domain.acquisition.pool import BoxTable, ScoredPool, pool_from_boxes
 from backend.domain.acquisition.strategies import STRATEGIES
+from backend.domain.findings import Finding
+from backend.domain.score_calibration import fit_scoring
 from benchmarks.active_learning.detector import Detector, Found
-from benchmarks.active_learning.judged import Judged, judge, rare_images
+from benchmarks.active_learning.judged import (
+    Judged,
+    judge,
+    judged_marks,
+    quality_of,
+    rare_images,
+)
 from benchmarks.active_learning.protocol import Conditions, Rows, Split, Truths, split
 
 METHODS = tuple(name for name in STRATEGIES if name.startswith(("random", "fore", "entropy")))
 METHODS += tuple(name for name in STRATEGIES if name.startswith("overread"))
-LEAST_POOL_SCORE = 0.03
+VALIDATED = 6
+"""Of so many read images one is never trained on: it tells what scores mean."""
+LEAST_PROBABILITY = 0.001
 """Boxes below it say nothing of an image."""
+FALSE_MARKS_PER_IMAGE = 1.0
 SPREAD_PERCENTILE = 95
 
 
@@ -50,6 +61,25 @@ class Round:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """What a detector says of the pool, as far as a strategy may know.
+
+    Attributes
+    ----------
+    found : Found
+        Boxes and features, by place in the pool.
+    probabilities : ndarray of shape (n,)
+        Of the boxes: calibrated on the read images that were not trained on.
+    average_precision : ndarray of shape (14,)
+        On those images; NaN for findings that they do not show.
+    """
+
+    found: Found
+    probabilities: NDArray[np.float64]
+    average_precision: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
 class Desk:
     """What does not change while a seed is replayed."""
 
@@ -59,14 +89,18 @@ class Desk:
     conditions: Conditions
     seed: int
 
-    def trained(self, read: Rows, number: int) -> tuple[Judged, Found]:
+    def trained(self, read: Rows, number: int) -> tuple[Judged, Look | None]:
         """Train on what was read; judge on the test set and look at the pool."""
-        self.detector.train(read, seed=1000 * self.seed + number)
+        self.detector.train(read[~validates(read)], seed=1000 * self.seed + number)
         judged = judge(
             self.detector.ask(self.split.test), self.truths, self.split.test,
             resamples=self.conditions.resamples, seed=self.seed,
         )  # fmt: skip
-        return judged, self.detector.ask(self.split.pool)
+        if number == self.conditions.rounds:
+            return judged, None  # nothing is chosen any more
+        found = self.detector.ask(self.split.pool)
+        is_validated = np.isin(self.split.pool, read[validates(read)])
+        return judged, look(found, self.truths, self.split.pool, is_validated)
 
     def round(self, read: Rows, judged: Judged, channels: Mapping[str, int]) -> Round:
         """Add up what was read."""
@@ -80,6 +114,27 @@ class Desk:
             judged=judged,
             channels=dict(channels),
         )
+
+
+def validates(rows: Rows) -> NDArray[np.bool_]:
+    """Tell which images tell what scores mean; ids say nothing of what is on an image."""
+    return np.asarray(rows % VALIDATED == 0)
+
+
+def look(found: Found, truths: Truths, pool: Rows, is_validated: NDArray[np.bool_]) -> Look:
+    """Calibrate what a detector says, as the product does: on the validation split."""
+    images = pool[is_validated]
+    own = found.only(is_validated)
+    hits = judged_marks(own, truths, images)
+    scoring = fit_scoring(
+        {Finding(number): (own.scores[own.findings == number],
+                           hits[own.findings == number]) for number in range(len(Finding))},
+        images=len(images),
+        false_marks_per_image=FALSE_MARKS_PER_IMAGE,
+    )  # fmt: skip
+    quality = quality_of(own, truths, images).by_finding
+    precisions = np.array([quality.get(finding, np.nan) for finding in Finding])
+    return Look(found, scoring.calibrate(found.findings, found.scores), precisions)
 
 
 def replay(
@@ -112,27 +167,28 @@ def replay(
         yield name, [asdict(one) for one in _rounds(desk, name, first)]
 
 
-def _rounds(desk: Desk, name: str, first: tuple[Judged, Found]) -> Iterator[Round]:
+def _rounds(desk: Desk, name: str, first: tuple[Judged, Look | None]) -> Iterator[Round]:
     """Yield the rounds of one method."""
     read = desk.split.start
-    judged, found = first
+    judged, seen = first
     yield desk.round(read, judged, {})
     for number in range(1, desk.conditions.rounds + 1):
-        chosen, channels = _choose(desk, name, found, read, number)
+        assert seen is not None  # noqa: S101 - only the last round has not looked
+        chosen, channels = _choose(desk, name, seen, read, number)
         read = np.concatenate([read, chosen])
-        judged, found = desk.trained(read, number)
+        judged, seen = desk.trained(read, number)
         yield desk.round(read, judged, channels)
 
 
 def _choose(
-    desk: Desk, name: str, found: Found, read: Rows, number: int
+    desk: Desk, name: str, seen: Look, read: Rows, number: int
 ) -> tuple[Rows, dict[str, int]]:
     """Let a method choose from what nobody has read."""
     is_read = np.isin(desk.split.pool, read)
     rng = np.random.default_rng([desk.seed, 3, number])
     choices = STRATEGIES[name](
-        scored_pool(found, desk.split.pool, ~is_read),
-        evidence(desk.truths, desk.split.pool, found, is_read),
+        scored_pool(seen, desk.split.pool, ~is_read),
+        evidence(desk.truths, desk.split.pool, seen, is_read),
         CostModel(),
         size=desk.conditions.batch,
         rng=rng,
@@ -143,29 +199,29 @@ def _choose(
     return np.array([int(choice.image_id) for choice in choices], dtype=np.int64), channels
 
 
-def scored_pool(found: Found, pool: Rows, is_unread: NDArray[np.bool_]) -> ScoredPool:
+def scored_pool(seen: Look, pool: Rows, is_unread: NDArray[np.bool_]) -> ScoredPool:
     """Return the unread images as a strategy sees them; every image is a patient's only one."""
+    found = seen.found
     place = np.cumsum(is_unread) - 1
-    taken = is_unread[found.rows] & (found.scores >= LEAST_POOL_SCORE)
+    taken = is_unread[found.rows] & (seen.probabilities >= LEAST_PROBABILITY)
     spreads = found.spreads[taken]
     scale = float(np.percentile(spreads, SPREAD_PERCENTILE)) if spreads.size else 1.0
     names = np.array([str(row) for row in pool[is_unread]], dtype=np.str_)
     boxes = BoxTable(
         place[found.rows[taken]],
         found.findings[taken],
-        found.scores[taken],
+        seen.probabilities[taken],
         np.minimum(spreads / max(scale, 1e-9), 1.0),
     )
     return replace(pool_from_boxes(names, names, boxes), features=found.features[is_unread])
 
 
-def evidence(
-    truths: Truths, pool: Rows, found: Found, is_read: NDArray[np.bool_]
-) -> Evidence:
+def evidence(truths: Truths, pool: Rows, seen: Look, is_read: NDArray[np.bool_]) -> Evidence:
     """Return what the read images have shown."""
     presence = truths.presence[pool[is_read]]
     return Evidence(
         positive_images=presence.sum(axis=0).astype(np.int64),
-        features=found.features[is_read],
+        average_precision=seen.average_precision,
+        features=seen.found.features[is_read],
         is_positive=presence.any(axis=1),
     )

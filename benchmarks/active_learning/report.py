@@ -20,8 +20,8 @@ COLOURS = ("#777777", "#bb8800", "#3377bb", "#cc2233", "#ee8866", "#aa3377", "#2
            "#000000")  # fmt: skip
 
 
-def read(path: Path) -> Replays:
-    """Read a file of replays; only methods that every seed has finished count.
+def read_all(path: Path) -> dict[int, dict[str, Any]]:
+    """Read a file of replays, as far as it got.
 
     Parameters
     ----------
@@ -30,15 +30,32 @@ def read(path: Path) -> Replays:
 
     Returns
     -------
-    mapping of int to mapping of str to rounds
+    dict of int to dict of str to rounds
         By seed and method.
     """
     found: dict[int, dict[str, Any]] = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         found.setdefault(row["seed"], {})[row["method"]] = row["rounds"]
-    finished = [name for name in next(iter(found.values()), {}) if all(name in own for own in found.values())]
-    return {seed: {name: own[name] for name in finished} for seed, own in sorted(found.items())}
+    return dict(sorted(found.items()))
+
+
+def read(path: Path) -> Replays:
+    """Read what can be compared: the seeds that finished as many methods as any.
+
+    Parameters
+    ----------
+    path : Path
+        As for `read_all`.
+
+    Returns
+    -------
+    mapping of int to mapping of str to rounds
+        The same methods of every seed.
+    """
+    found = read_all(path)
+    most = max((len(own) for own in found.values()), default=0)
+    return {seed: own for seed, own in found.items() if len(own) == most}
 
 
 def result(replays: Replays, *, quick: bool, conditions: Mapping[str, Any]) -> dict[str, Any]:

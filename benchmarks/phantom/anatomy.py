@@ -133,7 +133,9 @@ def attenuation(canvas: Canvas, build: Build, rng: np.random.Generator) -> tuple
     picture -= 0.2 * np.exp(-((aside / 0.019) ** 2)) * inside(0.36 - canvas.y, 0.03) * body
     picture += _soft_tissue(canvas, build, away, air)
     clutter = rng.normal(0, 0.03, (7, 7)).astype(np.float32)
-    picture += body * cv2.resize(clutter, (canvas.size, canvas.size), interpolation=cv2.INTER_CUBIC)
+    picture += body * cv2.resize(
+        clutter, (canvas.size, canvas.size), interpolation=cv2.INTER_CUBIC
+    )
     return picture.astype(np.float32), air
 
 

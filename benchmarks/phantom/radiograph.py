@@ -91,22 +91,25 @@ def render(layout: Layouts, size: int, rng: np.random.Generator) -> Radiograph:
     """
     if not 64 <= size <= 512:
         raise UnusableSizeError(f"expected a side from 64 to 512 pixels, got {size}")
+    # Streams of their own: the same person with and without lesions.
+    of_person, of_lesions, of_film = rng.spawn(3)
     canvas = Canvas.of(size)
-    strengths = np.array(STRENGTHS)[layout.votes - 1] * rng.uniform(0.85, 1.15, len(layout.votes))
     boxes = boxes_px(layout, size)
-    build = draw_build(rng)
+    varied = of_lesions.uniform(0.85, 1.15, len(layout.votes))
+    strengths = np.array(STRENGTHS)[layout.votes - 1] * varied
+    build = draw_build(of_person)
     is_heart = layout.findings == Finding.CARDIOMEGALY
     if is_heart.any():
         largest = int(np.argmax(np.where(is_heart, strengths, 0.0)))
         strength = min(float(strengths[largest]), 1.0)
         build = _with_larger_heart(build, boxes[largest] / size, strength)
-    picture, air = attenuation(canvas, build, rng)
+    picture, air = attenuation(canvas, build, of_person)
     for finding, box, strength in zip(layout.findings, boxes, strengths, strict=True):
         if finding != Finding.CARDIOMEGALY:
             lesion = (Finding(int(finding)), box, float(strength))
-            _add(picture, air, lesion, rng)
-    _add_what_is_harmless(picture, canvas, air, rng)
-    return _exposed(picture, rng)
+            _add(picture, air, lesion, of_lesions)
+    _add_what_is_harmless(picture, canvas, air, of_film)
+    return _exposed(picture, of_film)
 
 
 def render_all(layouts: Layouts, size: int, *, seed: int, processes: int = 1) -> Phantoms:
@@ -135,9 +138,7 @@ def render_all(layouts: Layouts, size: int, *, seed: int, processes: int = 1) ->
     return Phantoms(pixels, boxes_px(layouts, size))
 
 
-def _drawn(
-    layouts: Layouts, size: int, seed: int, processes: int
-) -> Iterator[NDArray[np.uint8]]:
+def _drawn(layouts: Layouts, size: int, seed: int, processes: int) -> Iterator[NDArray[np.uint8]]:
     draw = partial(_some, size=size, seed=seed)
     parts = [
         (start, [layouts.of(image) for image in range(start, min(start + AT_ONCE, layouts.count))])
