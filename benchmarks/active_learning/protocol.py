@@ -140,7 +140,7 @@ def split(truths: Truths, conditions: Conditions, seed: int) -> Split:
     normal = np.flatnonzero(~presence.any(axis=1))
     is_test[normal[: conditions.test_normals]] = True
     # The pool keeps the share of normal images that all images have.
-    left = np.flatnonzero(~is_test)
+    left = rng.permutation(np.flatnonzero(~is_test))
     wanted = round(conditions.pool * float((~truths.presence.any(axis=1)).mean()))
     is_normal = ~presence[left].any(axis=1)
     pool = np.concatenate([left[is_normal][:wanted], left[~is_normal][: conditions.pool - wanted]])

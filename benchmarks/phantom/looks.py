@@ -10,6 +10,10 @@ from backend.domain.findings import Finding
 from benchmarks.phantom.anatomy import Picture, inside
 
 
+FINEST_PX = 2.2
+"""Finer structure would be averaged away by the pixels; in small pictures it is drawn coarser."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """The pixels of a lesion.
@@ -38,7 +42,7 @@ class Place:
     def grain(self, cell: float) -> Picture:
         """Return smooth noise of unit variance whose grains are a share of the picture wide."""
         height, width = self.v.shape[0], self.u.shape[1]
-        cell_px = max(cell * self.size, 1.2)
+        cell_px = max(cell * self.size, FINEST_PX)
         shape = (max(round(height / cell_px), 1) + 2, max(round(width / cell_px), 1) + 2)
         coarse = self.rng.normal(0, 1, shape).astype(np.float32)
         return np.asarray(

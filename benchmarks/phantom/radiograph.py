@@ -21,6 +21,8 @@ BEYOND = 1.2
 """How far past its box a lesion is drawn, so that soft edges are not cut."""
 STRENGTHS = (0.4, 0.75, 1.0)
 """Contrast of a lesion with one, two, three votes."""
+FULL_CONTRAST_PX = 128
+"""In smaller pictures lesions are of few pixels, so they are drawn with more contrast."""
 AT_ONCE = 64
 
 Radiograph = NDArray[np.uint8]
@@ -96,7 +98,8 @@ def render(layout: Layouts, size: int, rng: np.random.Generator) -> Radiograph:
     canvas = Canvas.of(size)
     boxes = boxes_px(layout, size)
     varied = of_lesions.uniform(0.85, 1.15, len(layout.votes))
-    strengths = np.array(STRENGTHS)[layout.votes - 1] * varied
+    contrast = max(np.sqrt(FULL_CONTRAST_PX / size), 1.0)
+    strengths = contrast * np.array(STRENGTHS)[layout.votes - 1] * varied
     build = draw_build(of_person)
     is_heart = layout.findings == Finding.CARDIOMEGALY
     if is_heart.any():
