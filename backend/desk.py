@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from backend.domain.acquisition import strategies
 from backend.label_studio import provision
 from backend.label_studio.client import LabelStudioClient
 from backend.label_studio.projects import MlBackend
@@ -91,11 +92,18 @@ def queue_rules(settings: Settings) -> QueueRules:
     -------
     QueueRules
         For `fill_worklists`.
+
+    Raises
+    ------
+    UnknownStrategyError
+        If there is no strategy of that name.
     """
+    strategies.strategy(settings.queue_strategy)  # refused now rather than in the night
     return QueueRules(
         readers_per_image=settings.readers_per_image,
         worklist_size=settings.worklist_size,
         random_share=settings.random_share,
+        strategy=settings.queue_strategy,
         unassisted_share=settings.unassisted_share,
         gold_share=settings.gold_share,
         seed=settings.seed,

@@ -87,6 +87,7 @@ class Settings(BaseSettings):
     worklist_size: int = Field(default=40, ge=1, description="open entries kept per reader")
     unassisted_share: float = Field(default=0.1, ge=0, le=1, description="read without boxes")
     random_share: float = Field(default=0.05, ge=0, le=1, description="uniformly random entries")
+    queue_strategy: str = Field(default="overread", description="how images are chosen")
     second_looks: bool = Field(default=True, description="ask again where the model disagrees")
     second_look_share: float = Field(default=0.1, ge=0, le=1, description="at most, per reader")
     second_look_quiet_minutes: float = Field(

@@ -160,7 +160,40 @@ class TestQueue:
         assert "OVERREAD_LABEL_STUDIO_URL" in outcome.told
         assert served("queue", "show", "--json").json == shown
         assert [(one["rank"], one["readers"]) for one in shown] == [(1, ["R3"]), (2, ["R3"])]
-        assert set(shown[0]) == {"rank", "image_id", "score", "channel", "reason", "readers"}
+        assert set(shown[0]) == {
+            *("rank", "image_id", "score", "channel", "reason", "readers"),
+            *("top_finding", "expected_seconds"),
+        }
+
+    def test_is_shown_to_people_with_the_time_it_takes(self, served: CommandLine) -> None:
+        shown = served("queue", "show")
+
+        assert "Cardiomegaly" in shown.output
+        assert "about 1 minute of reading; 15 s per image and 12 s per box" in shown.told
+        assert "assumed until 50 readings are timed" in shown.told
+
+    def test_can_be_tried_without_changing_anything(self, served: CommandLine) -> None:
+        before = served("queue", "show", "--json").json
+        with Store(Settings(data_dir=served.data_dir).sqlalchemy_url).transaction() as unit:
+            for entry in unit.worklists.all():
+                unit.worklists.set_state(entry.key, EntryState.SKIPPED, now=NOW)
+
+        dry = ("queue", "refill", "--dry-run", "--size", "2", "--strategy", "random")
+        told = served(*dry, "--json").json
+        assert [one["rank"] for one in told] == [3, 4]
+        assert {one["channel"] for one in told} == {"random"}
+        assert {tuple(one["readers"]) for one in told} == {("R3",)}
+        assert set(told[0]) == set(before[0])
+        shown = served(*dry)
+        assert "Would be chosen by random" in shown.output
+        assert "nothing was changed" in shown.told
+        assert served("queue", "show", "--json").json == []
+
+    def test_names_the_strategies_when_there_is_no_such(self, served: CommandLine) -> None:
+        outcome = served("queue", "refill", "--strategy", "best", "--dry-run")
+
+        assert outcome.code == 1
+        assert "there is no strategy 'best'; expected one of random" in outcome.told
 
     def test_says_what_was_set_aside_and_why(self, served: CommandLine) -> None:
         assert served("queue", "skipped", "--json").json == []

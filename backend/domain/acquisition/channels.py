@@ -135,7 +135,10 @@ def _take_quotas(
     batch: Batch, worth: Worth, draw: Draw, size: int, rng: np.random.Generator
 ) -> int:
     """Take each finding's images, the findings of the highest weight first."""
-    quotas = apportion(size, worth.weights, rng)
+    is_marked = worth.pool.shares[worth.pool.is_candidate].any(axis=0)
+    if not is_marked.any():
+        return 0
+    quotas = apportion(size, worth.weights * is_marked, rng)
     taken = 0
     for finding in np.argsort(-worth.weights, kind="stable").tolist():
         share = worth.pool.shares[:, finding]

@@ -75,7 +75,7 @@ def missed_findings(pool: ScoredPool, evidence: Evidence, *, rng: np.random.Gene
     if head is not None:
         doubts[Doubt.CLASSIFIER] = head * confidence
         if evidence.features is not None and pool.features is not None:
-            rows = _short_list(pool, doubts[Doubt.CLASSIFIER])
+            rows = _short_list(pool, doubts[Doubt.CLASSIFIER] * pool.features.any(axis=1))
             shares = _positive_neighbours(pool.features[rows], evidence, rng)
             doubts[Doubt.NEIGHBOURS, rows] = shares * confidence[rows]
     if pool.unmatched is not None:
@@ -96,8 +96,11 @@ def _abnormality(pool: ScoredPool, evidence: Evidence, rng: np.random.Generator)
 
 
 def _short_list(pool: ScoredPool, doubts: Numbers) -> NDArray[np.int64]:
-    """Return the candidates that the classifier doubts most, equal ones by image id."""
-    rows = np.flatnonzero(pool.is_candidate)
+    """Return the candidates that the classifier doubts most, equal ones by image id.
+
+    It doubts none of which it is not known what they look like.
+    """
+    rows = np.flatnonzero(pool.is_candidate & (doubts > 0.0))
     order = np.lexsort((pool.image_ids[rows], -doubts[rows]))
     return np.asarray(rows[order[:LOOKED_AT]], dtype=np.int64)
 

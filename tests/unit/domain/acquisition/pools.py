@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +43,7 @@ def rich_pool(seed: int = 0, *, images: int = 60, patients: int = 40) -> ScoredP
         pool_from_boxes(names("i", images), patient, table),
         is_scored=is_scored,
         features=rng.normal(size=(images, 8)).astype(np.float32),
-        unmatched=(rng.uniform(size=images) < 0.1) * 0.5,
+        unmatched=np.where(rng.uniform(size=images) < 0.1, 0.5, 0.0),
         disputes=is_disputed[:, None] * rng.uniform(size=(images, 14)),
     )
 
@@ -60,7 +61,8 @@ def rich_evidence(seed: int = 0) -> Evidence:
 
 def shuffled(pool: ScoredPool, order: NDArray[np.int64]) -> ScoredPool:
     """Return the same pool with its rows in another order."""
-    columns = {name: getattr(pool, name) for name in ScoredPool.__slots__}
-    return ScoredPool(
-        **{name: None if one is None else one[order] for name, one in columns.items()}
-    )
+    columns: dict[str, Any] = {}
+    for name in ScoredPool.__slots__:
+        column = getattr(pool, name)
+        columns[name] = None if column is None else column[order]
+    return ScoredPool(**columns)

@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 from math import isnan, log2
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from backend.domain.acquisition.confidence import InvalidScoreError
 from backend.domain.acquisition.pool import (
@@ -131,11 +132,11 @@ class TestScoredPool:
             ("image_ids", np.array(["i", "j", "i"])),
         ],
     )
-    def test_refuses_columns_that_make_no_sense(
-        self, column: str, values: np.ndarray[tuple[int, ...], np.dtype[np.generic]]
-    ) -> None:
+    def test_refuses_columns_that_make_no_sense(self, column: str, values: NDArray[Any]) -> None:
+        changed: dict[str, Any] = {column: values}
+
         with pytest.raises(InvalidPoolError, match="expected"):
-            replace(pool_of(0.1, 0.2, 0.3), **{column: values})
+            replace(pool_of(0.1, 0.2, 0.3), **changed)
 
     def test_knows_no_disputes_by_itself(self) -> None:
         pool = pool_of(0.1)
