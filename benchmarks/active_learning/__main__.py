@@ -22,7 +22,7 @@ import torch
 
 from benchmarks.active_learning import report
 from benchmarks.active_learning.detector import Detector
-from benchmarks.active_learning.protocol import FULL, QUICK, TINY, Conditions, Truths
+from benchmarks.active_learning.protocol import PROTOCOLS, Conditions, Truths
 from benchmarks.active_learning.replay import METHODS, replay
 from benchmarks.phantom import Layouts, render_all, sampled
 from benchmarks.phantom.tables import read_layouts
@@ -89,7 +89,8 @@ def replay_seed(seed: int, study: Study) -> None:
 
 def chosen_conditions(chosen: argparse.Namespace) -> Conditions:
     """Return the conditions that the command line asks for."""
-    conditions = QUICK if chosen.quick else FULL if chosen.device != "cpu" else TINY
+    usual = "quick" if chosen.quick else "tiny" if chosen.device == "cpu" else "full"
+    conditions = PROTOCOLS[chosen.protocol or usual]
     recipe = conditions.recipe
     if chosen.iterations:
         recipe = replace(recipe, iterations=chosen.iterations)
@@ -112,6 +113,9 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="one seed, one small round")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument(
+        "--protocol", choices=PROTOCOLS, help="default: tiny, on a GPU full, with --quick quick"
+    )
     parser.add_argument("--labels", type=Path, help="VinBigData's train.csv, plain or gzipped")
     parser.add_argument("--sizes", type=Path, help="image_id, height, width; default: beside it")
     parser.add_argument("--seeds", type=int, nargs="+", help="default: 0 1; on a GPU 0 to 5")

@@ -19,18 +19,38 @@ SAME_LESION_IOU = 0.5
 LEAST_SCORE = 0.01
 SHIFT, ZOOM = 0.05, 0.08
 """How far pictures are moved and resized in training, as shares."""
+AVERAGED_STEPS = 12
+"""Weights are averaged over about so many steps."""
 RARE_SHARE = 0.1
 """A finding on fewer of the abnormal images than this is shown more often."""
 
 
+class NotBegunError(RuntimeError):
+    """There is nothing yet that a training could go on from."""
+
+
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How the detector is trained; the same for every method and round."""
+    """How the detector is trained; the same for every method.
+
+    Attributes
+    ----------
+    width : int
+        Channels at a quarter of the side are twice this.
+    first, iterations : int
+        Steps on the start, from scratch; and after every round, each time from what was learned
+        of the start, so that no method profits from how its own rounds followed each other.
+    batch : int
+        Images per step.
+    rate, decay : float
+        Highest learning rate, and weight decay.
+    """
 
     width: int
+    first: int
     iterations: int
     batch: int
-    rate: float = 2e-3
+    rate: float = 3e-3
     decay: float = 0.03
 
 
@@ -93,11 +113,11 @@ class Detector:
             fused=not self.graphed,
         )
         self.step_number = torch.zeros(1, dtype=torch.long, device=self.device)
-        self.drawn_rows = torch.zeros(
-            recipe.iterations, recipe.batch, dtype=torch.long, device=self.device
-        )
-        self.drawn_changes = torch.zeros(recipe.iterations, recipe.batch, 5, device=self.device)
-        self.rates = torch.tensor(_rates(recipe), device=self.device, dtype=torch.float32)
+        most = max(recipe.first, recipe.iterations)
+        self.drawn_rows = torch.zeros(most, recipe.batch, dtype=torch.long, device=self.device)
+        self.drawn_changes = torch.zeros(most, recipe.batch, 5, device=self.device)
+        self.rates = torch.zeros(most, device=self.device)
+        self.begun: dict[str, Tensor] | None = None
         self.graph: torch.cuda.CUDAGraph | None = None
         self.pixels = torch.zeros(0)
         self.boxes = torch.zeros(0)
@@ -124,26 +144,44 @@ class Detector:
         self.boxes = torch.from_numpy(boxes).to(self.device)
         self.findings = torch.from_numpy(findings).to(self.device)
 
+    def begin(self, rows: NDArray[np.int64], *, seed: int) -> None:
+        """Train from scratch on the start, and keep it for `train` to go on from.
+
+        Parameters
+        ----------
+        rows : ndarray of int
+            Which pictures.
+        seed : int
+            Decides the first weights and everything that is drawn.
+        """
+        torch.manual_seed(seed)
+        self.begun = Network(self.recipe.width).state_dict()
+        self._train(rows, seed, self.recipe.first)
+        self.begun = {name: value.clone() for name, value in self.averaged.state_dict().items()}
+
     def train(self, rows: NDArray[np.int64], *, seed: int) -> None:
-        """Train from scratch on some of the pictures.
+        """Train on some of the pictures, from what was learned of the start.
 
         Parameters
         ----------
         rows : ndarray of int
             Which.
         seed : int
-            Decides the first weights and everything that is drawn.
+            Decides everything that is drawn.
         """
-        self._start(rows, seed)
+        self._train(rows, seed, self.recipe.iterations)
+
+    def _train(self, rows: NDArray[np.int64], seed: int, steps: int) -> None:
+        self._start(rows, seed, steps)
         if self.graphed:
             if self.graph is None:
                 self._record()
-                self._start(rows, seed)
+                self._start(rows, seed, steps)
             assert self.graph is not None  # noqa: S101 - recorded just now
-            for _ in range(self.recipe.iterations):
+            for _ in range(steps):
                 self.graph.replay()
         else:
-            for rate in self.rates.tolist():
+            for rate in self.rates[:steps].tolist():
                 self.optimiser.param_groups[0]["lr"] = rate
                 self._step()
         buffers = dict(self.network.named_buffers())
@@ -184,23 +222,24 @@ class Detector:
             spreads[where].astype(np.float64), pixels, features,
         )  # fmt: skip
 
-    def _start(self, rows: NDArray[np.int64], seed: int) -> None:
+    def _start(self, rows: NDArray[np.int64], seed: int, steps: int) -> None:
         """Set weights, moments, chance and counters to where a training begins."""
-        torch.manual_seed(seed)
-        fresh = Network(self.recipe.width).state_dict()
+        if self.begun is None:
+            raise NotBegunError("expected `begin` before `train`")
         for network in (self.network, self.averaged):
-            network.load_state_dict(fresh)
+            network.load_state_dict(self.begun)
         self.network.train()
         for moments in self.optimiser.state.values():
             for moment in moments.values():
                 moment.zero_()
         rng = np.random.default_rng(seed)
         findings = self.findings.cpu().numpy()[rows]
-        shape = self.drawn_rows.shape
+        shape = (steps, self.recipe.batch)
         drawn = rows[rng.choice(len(rows), shape, p=_shares(findings))]
         changes = rng.uniform(-1, 1, (*shape, 5)).astype(np.float32)
-        self.drawn_rows.copy_(torch.from_numpy(drawn))
-        self.drawn_changes.copy_(torch.from_numpy(changes))
+        self.drawn_rows[:steps] = torch.from_numpy(drawn).to(self.device)
+        self.drawn_changes[:steps] = torch.from_numpy(changes).to(self.device)
+        self.rates[:steps] = torch.from_numpy(_rates(self.recipe.rate, steps)).to(self.rates)
         self.step_number.zero_()
 
     def _step(self) -> None:
@@ -220,12 +259,8 @@ class Detector:
         self.optimiser.step()
         with torch.no_grad():
             slow, fast = list(self.averaged.parameters()), list(self.network.parameters())
-            torch._foreach_lerp_(slow, fast, self._averaging())
+            torch._foreach_lerp_(slow, fast, 1 / AVERAGED_STEPS)
         self.step_number += 1
-
-    def _averaging(self) -> float:
-        """Return how much of the new weights enters the average at a step."""
-        return 20.0 / self.recipe.iterations
 
     def _record(self) -> None:
         """Record the step: a few warm ones on a side stream, then the recording."""
@@ -243,11 +278,11 @@ class Detector:
         return torch.autocast(self.device.type, dtype=torch.bfloat16, cache_enabled=False)
 
 
-def _rates(recipe: Recipe) -> NDArray[np.float64]:
+def _rates(highest: float, steps: int) -> NDArray[np.float64]:
     """Return the learning rate of every step: up over a tenth, down along a cosine."""
-    done = (np.arange(recipe.iterations) + 0.5) / recipe.iterations
+    done = (np.arange(steps) + 0.5) / steps
     falling = 0.5 + 0.5 * np.cos(np.pi * np.clip((done - 0.1) / 0.9, 0, 1))
-    return recipe.rate * np.minimum(done / 0.1, 1.0) * falling
+    return highest * np.minimum(done / 0.1, 1.0) * falling
 
 
 def _shares(findings: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -56,9 +56,13 @@ class Conditions:
     resamples: int = 200
 
 
-QUICK = Conditions(64, 700, 450, 60, 60, 1, 4, 60, Recipe(8, 25, 32), resamples=50)
-TINY = Conditions(64, 2600, 2000, 150, 150, 2, 20, 200, Recipe(12, 60, 32))
-FULL = Conditions(128, 15000, 6000, 200, 200, 4, 40, 400, Recipe(32, 1000, 64))
+PROTOCOLS = {
+    "quick": Conditions(64, 700, 450, 60, 60, 1, 4, 60, Recipe(8, 30, 20, 32), resamples=50),
+    "tiny": Conditions(64, 2600, 2000, 150, 150, 2, 20, 200, Recipe(16, 120, 40, 32)),
+    "small": Conditions(64, 15000, 6000, 200, 200, 3, 40, 400, Recipe(16, 300, 120, 32)),
+    "full": Conditions(128, 15000, 6000, 200, 200, 4, 40, 400, Recipe(32, 1500, 700, 64)),
+}
+"""A minute, five minutes, an hour or more on a processor; and one for a GPU."""
 
 
 @dataclass(frozen=True, slots=True)

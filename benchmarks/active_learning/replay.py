@@ -91,7 +91,8 @@ class Desk:
 
     def trained(self, read: Rows, number: int) -> tuple[Judged, Look | None]:
         """Train on what was read; judge on the test set and look at the pool."""
-        self.detector.train(read[~validates(read)], seed=1000 * self.seed + number)
+        learn = self.detector.train if number else self.detector.begin
+        learn(read[~validates(read)], seed=1000 * self.seed + number)
         judged = judge(
             self.detector.ask(self.split.test), self.truths, self.split.test,
             resamples=self.conditions.resamples, seed=self.seed,

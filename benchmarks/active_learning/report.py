@@ -41,7 +41,7 @@ def read_all(path: Path) -> dict[int, dict[str, Any]]:
 
 
 def read(path: Path) -> Replays:
-    """Read what can be compared: the seeds that finished as many methods as any.
+    """Read what can be compared: seeds that have finished at least what all are measured against.
 
     Parameters
     ----------
@@ -51,11 +51,15 @@ def read(path: Path) -> Replays:
     Returns
     -------
     mapping of int to mapping of str to rounds
-        The same methods of every seed.
+        Not every seed need have every other method.
     """
-    found = read_all(path)
-    most = max((len(own) for own in found.values()), default=0)
-    return {seed: own for seed, own in found.items() if len(own) == most}
+    needed = {OURS, RANDOM, FOREGROUND}
+    return {seed: own for seed, own in read_all(path).items() if needed <= own.keys()}
+
+
+def _with(replays: Replays, name: str) -> Replays:
+    """Return the seeds that have finished a method."""
+    return {seed: own for seed, own in replays.items() if name in own}
 
 
 def result(replays: Replays, *, quick: bool, conditions: Mapping[str, Any]) -> dict[str, Any]:
@@ -77,8 +81,8 @@ def result(replays: Replays, *, quick: bool, conditions: Mapping[str, Any]) -> d
     """
     rng = np.random.default_rng(SEED)
     seeds = sorted(replays)
-    methods = list(replays[seeds[0]])
-    rows = {name: _row(replays, name, rng) for name in methods}
+    methods = dict.fromkeys(name for own in replays.values() for name in own)
+    rows = {name: _row(_with(replays, name), name, rng) for name in methods}
     ours = rows[OURS]
     versus = curves.cost_ratio(replays, OURS, FOREGROUND, "minutes", rng=rng)
     return {
@@ -107,7 +111,8 @@ def _row(replays: Replays, name: str, rng: np.random.Generator) -> dict[str, Any
     """Return what is told of a method."""
     seeds = sorted(replays)
     rounds = [replays[seed][name] for seed in seeds]
-    row: dict[str, Any] = {
+    row: dict[str, Any] = {"seeds": seeds}
+    row |= {
         f"{cost}_ratio": _list(curves.cost_ratio(replays, name, RANDOM, cost, rng=rng))
         for cost in COSTS
     }
@@ -178,12 +183,13 @@ def draw(replays: Replays, path: Path) -> None:
     panels = figure.subplots(1, 3)
     wanted = (("images", "map40"), ("minutes", "map40"), ("minutes", "rare_ap"))
     for panel, (cost, quality) in zip(panels, wanted, strict=True):
-        for (name, _), colour in zip(replays[seeds[0]].items(), COLOURS, strict=False):
-            rounds = [replays[seed][name] for seed in seeds]
+        names = dict.fromkeys(name for own in replays.values() for name in own)
+        for name, colour in zip(names, COLOURS, strict=False):
+            rounds = [own[name] for own in _with(replays, name).values()]
             costs = np.array([[one[cost] for one in own] for own in rounds])
             values = np.array([[one["judged"][quality] for one in own] for own in rounds])
             style = "-" if name in {OURS, RANDOM, FOREGROUND, "entropy-sum"} else ":"
-            middle, error = values.mean(axis=0), values.std(axis=0) / np.sqrt(len(seeds))
+            middle, error = values.mean(axis=0), values.std(axis=0) / np.sqrt(len(rounds))
             panel.plot(costs.mean(axis=0), middle, style, color=colour, label=name, marker=".")
             if style == "-":
                 low, high = middle - error, middle + error

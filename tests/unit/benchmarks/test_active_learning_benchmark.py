@@ -15,7 +15,7 @@ from backend.domain.metrics.average_precision import detection_quality
 from backend.domain.metrics.box_table import BoxTable
 from benchmarks.active_learning import curves, detector, judged, protocol, replay, report
 from benchmarks.active_learning.curves import Curve, cost_ratio, rare_ratio
-from benchmarks.active_learning.detector import Detector, Found, Recipe
+from benchmarks.active_learning.detector import Detector, Found, NotBegunError, Recipe
 from benchmarks.active_learning.protocol import Conditions, TooFewImagesError, Truths, split
 from benchmarks.phantom import Layouts, sampled
 
@@ -152,16 +152,17 @@ class TestReport:
         report.draw(two_methods(), tmp_path / "new" / "curves.png")
         assert (tmp_path / "new" / "curves.png").read_bytes().startswith(b"\x89PNG")
 
-    def test_compares_only_seeds_that_got_equally_far(self, tmp_path: Path) -> None:
+    def test_compares_only_seeds_that_have_the_baselines(self, tmp_path: Path) -> None:
         path = tmp_path / "replays.jsonl"
-        lines = [(0, "random"), (0, "overread"), (1, "random")]
+        needed = ("random", "foreground-aware-random", "overread")
+        lines = [*((0, name) for name in needed), (1, "random"), (1, "overread")]
         path.write_text(
             "".join(
                 json.dumps({"seed": seed, "method": name, "rounds": []}) + "\n"
                 for seed, name in lines
             )
         )
-        assert report.read(path) == {0: {"random": [], "overread": []}}
+        assert report.read(path) == {0: {name: [] for name in needed}}
 
 
 def truths_of(images: int = 2400, seed: int = 5) -> Truths:
@@ -169,7 +170,7 @@ def truths_of(images: int = 2400, seed: int = 5) -> Truths:
     return Truths.of(layouts, layouts.boxes * 64)
 
 
-CONDITIONS = Conditions(64, 2400, 1500, 100, 50, 1, 10, 100, Recipe(8, 2, 8))
+CONDITIONS = Conditions(64, 2400, 1500, 100, 50, 1, 10, 100, Recipe(8, 2, 2, 8))
 
 
 class TestSplit:
@@ -277,8 +278,9 @@ class TestDetector:
     truths = [np.array([[3.0, 10, 10, 40, 30]])] * 6 + [np.zeros((0, 5))] * 6
 
     def trained(self) -> Detector:
-        one = Detector(Recipe(8, 2, 8), 64, "cpu")
+        one = Detector(Recipe(8, 2, 2, 8), 64, "cpu")
         one.look_at(self.pixels, self.truths)
+        one.begin(np.arange(12), seed=2)
         one.train(np.arange(12), seed=3)
         return one
 
@@ -287,10 +289,16 @@ class TestDetector:
         assert (first.scores == second.scores).all()
         assert (first.features == second.features).all()
 
-    def test_starts_from_scratch_every_time(self) -> None:
+    def test_goes_on_from_the_start_every_time(self) -> None:
         once, twice = self.trained(), self.trained()
         twice.train(np.arange(12), seed=3)
         assert (once.ask(np.arange(4)).scores == twice.ask(np.arange(4)).scores).all()
+
+    def test_refuses_to_go_on_from_nothing(self) -> None:
+        one = Detector(Recipe(8, 2, 2, 8), 64, "cpu")
+        one.look_at(self.pixels, self.truths)
+        with pytest.raises(NotBegunError, match="begin"):
+            one.train(np.arange(12), seed=3)
 
     def test_marks_inside_the_picture_and_no_lesion_twice(self) -> None:
         found = self.trained().ask(np.arange(12))
