@@ -147,7 +147,7 @@ def cost_ratio(
     return Interval(_ratio(replays, method, baseline, cost, seeds, None), float(low), float(high))
 
 
-def _ratio(  # noqa: PLR0913, PLR0917 - what a ratio is of
+def _ratio(
     replays: Replays, method: str, baseline: str, cost: str, seeds: Sequence[int],
     resample: int | None,
 ) -> float:  # fmt: skip

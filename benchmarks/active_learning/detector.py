@@ -99,8 +99,10 @@ class Detector:
     def __init__(self, recipe: Recipe, size: int, device: str) -> None:
         self.recipe, self.size, self.device = recipe, size, torch.device(device)
         torch.manual_seed(0)
-        self.network = Network(recipe.width).to(self.device, memory_format=torch.channels_last)
-        self.averaged = Network(recipe.width).to(self.device, memory_format=torch.channels_last)
+        self.network, self.averaged = (
+            Network(recipe.width).to(self.device).to(memory_format=torch.channels_last)
+            for _ in range(2)
+        )
         self.averaged.eval()
         self.rate = torch.zeros((), device=self.device)
         self.graphed = self.device.type == "cuda"
@@ -255,16 +257,17 @@ class Detector:
         self.optimiser.zero_grad(set_to_none=False)
         with self._half_precision():
             found = self.network(pictures)
-        loss(found, boxes / STRIDE, findings[:, :most]).backward()
+        loss(found, boxes / STRIDE, findings[:, :most]).backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
         with torch.no_grad():
-            slow, fast = list(self.averaged.parameters()), list(self.network.parameters())
+            slow: list[Tensor] = list(self.averaged.parameters())
+            fast: list[Tensor] = list(self.network.parameters())
             torch._foreach_lerp_(slow, fast, 1 / AVERAGED_STEPS)
         self.step_number += 1
 
     def _record(self) -> None:
         """Record the step: a few warm ones on a side stream, then the recording."""
-        side = torch.cuda.Stream()
+        side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
             for _ in range(3):
@@ -282,7 +285,7 @@ def _rates(highest: float, steps: int) -> NDArray[np.float64]:
     """Return the learning rate of every step: up over a tenth, down along a cosine."""
     done = (np.arange(steps) + 0.5) / steps
     falling = 0.5 + 0.5 * np.cos(np.pi * np.clip((done - 0.1) / 0.9, 0, 1))
-    return highest * np.minimum(done / 0.1, 1.0) * falling
+    return np.asarray(highest * np.minimum(done / 0.1, 1.0) * falling, dtype=np.float64)
 
 
 def _shares(findings: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -295,7 +298,7 @@ def _shares(findings: NDArray[np.int64]) -> NDArray[np.float64]:
     normal = (~is_abnormal).astype(np.float64)
     if not is_abnormal.any() or is_abnormal.all():
         return np.full(len(findings), 1 / len(findings))
-    return 0.5 * wanted / wanted.sum() + 0.5 * normal / normal.sum()
+    return np.asarray(0.5 * wanted / wanted.sum() + 0.5 * normal / normal.sum())
 
 
 def _scaled(pixels: Tensor) -> Tensor:

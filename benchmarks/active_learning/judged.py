@@ -72,7 +72,7 @@ def judge(found: Found, truths: Truths, rows: Rows, *, resamples: int, seed: int
     quality = detection_quality(true, marked, images=len(rows))[0]
     rare = [quality.by_finding[one] for one in truths.rarest() if one in quality.by_finding]
     is_hit = _hits(true, marked)
-    is_normal = ~truths.presence[rows].any(axis=1)
+    is_normal = truths.boxes(rows) == 0
     sensitivity, least = _operating_point(
         marked.scores, is_hit, images=len(rows), lesions=len(true.images)
     )
@@ -168,10 +168,11 @@ def _weighted_areas(is_hit: NDArray[np.bool_], weights: Numbers, lesions: Number
     precision = true_so_far / np.maximum(all_so_far, 1.0)
     highest = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
     areas = (highest * weights * is_hit).sum(axis=1)
-    return np.divide(areas, lesions, out=np.full(len(areas), np.nan), where=lesions > 0)
+    nothing = np.full(len(areas), np.nan)
+    return np.asarray(np.divide(areas, lesions, out=nothing, where=lesions > 0))
 
 
 def rare_images(truths: Truths, rows: Rows) -> int:
     """Return how many of some images show one of the rarest findings."""
-    rare: list[Finding] = truths.rarest()
-    return int(truths.presence[np.ix_(rows, [int(finding) for finding in rare])].any(axis=1).sum())
+    rare = [int(finding) for finding in truths.rarest()]
+    return int(truths.presence[rows][:, rare].any(axis=1).sum())

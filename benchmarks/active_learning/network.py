@@ -5,6 +5,7 @@ from functools import cache
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import override
 
 from backend.domain.findings import Finding
 
@@ -36,9 +37,11 @@ class Residual(nn.Module):
             Convolution(channels, channels), Convolution(channels, channels)
         )
 
+    @override
     def forward(self, found: Tensor) -> Tensor:
         """Add them."""
-        return found + self.inner(found)
+        inner: Tensor = self.inner(found)
+        return found + inner
 
 
 class Network(nn.Module):
@@ -63,6 +66,7 @@ class Network(nn.Module):
         at_first = float(torch.logit(torch.tensor(FOUND_AT_FIRST)))
         nn.init.constant_(self.heat.bias, at_first)  # type: ignore[arg-type]
 
+    @override
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return logits by finding, logits of the distances, and pooled features."""
         size = pictures.shape[-1]
@@ -136,7 +140,7 @@ def _steps(device: torch.device) -> Tensor:
 
 def _distance_loss(distances: Tensor, boxes: Tensor, centres: Tensor, is_true: Tensor) -> Tensor:
     """Return how wrong the four distances are at the middle of every box and beside it."""
-    batch, _, side, _ = distances.shape
+    side = distances.shape[-1]
     places = (centres[:, :, None] + _steps(boxes.device)).clamp(0, side - 1)
     flat = (places[..., 1] * side + places[..., 0]).long()
     logits = distances.flatten(2).transpose(1, 2)

@@ -224,5 +224,5 @@ def evidence(truths: Truths, pool: Rows, seen: Look, is_read: NDArray[np.bool_])
         positive_images=presence.sum(axis=0).astype(np.int64),
         average_precision=seen.average_precision,
         features=seen.found.features[is_read],
-        is_positive=presence.any(axis=1),
+        is_positive=presence.sum(axis=1) > 0,
     )

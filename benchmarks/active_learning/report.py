@@ -147,12 +147,15 @@ def table(result: Mapping[str, Any]) -> str:
         Lines.
     """
     conditions = result["conditions"]
-    lines = [
-        f"{conditions['layouts']}, {conditions['size']} px, seeds {conditions['seeds']}, "
-        f"{conditions['device']}: shows {conditions['shows']}",
+    heading = (
         f"{'':28} {'mAP@0.4 after every round':34} {'rare':>5} {'false':>6} "
-        f"{'images':>17} {'boxes':>6} {'minutes':>17} {'rare images':>11}",
-    ]
+        f"{'images':>17} {'boxes':>6} {'minutes':>17} {'rare images':>11}"
+    )
+    about = (
+        f"{conditions['layouts']}, {conditions['size']} px, seeds {conditions['seeds']}, "
+        f"{conditions['device']}: shows {conditions['shows']}"
+    )
+    lines = [about, heading]
     for name, row in result["methods"].items():
         maps = " ".join(f"{one:.3f}" for one in row["map40"])
         lines.append(

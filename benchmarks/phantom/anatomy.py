@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Picture = NDArray[np.float32]
+Picture = NDArray[np.floating]
 
 LUNG_AIR = 0.62
 """How much less than soft tissue a lung attenuates."""
@@ -133,16 +133,14 @@ def attenuation(canvas: Canvas, build: Build, rng: np.random.Generator) -> tuple
     picture -= 0.2 * np.exp(-((aside / 0.019) ** 2)) * inside(0.36 - canvas.y, 0.03) * body
     picture += _soft_tissue(canvas, build, away, air)
     clutter = rng.normal(0, 0.03, (7, 7)).astype(np.float32)
-    picture += body * cv2.resize(
-        clutter, (canvas.size, canvas.size), interpolation=cv2.INTER_CUBIC
-    )
-    return picture.astype(np.float32), air
+    smooth = cv2.resize(clutter, (canvas.size, canvas.size), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(picture + body * smooth, dtype=np.float32), air
 
 
 def _half_body(y: Picture) -> Picture:
     """Return how far the body reaches to each side: neck, shoulders, trunk."""
     rise = np.clip((y - 0.015) / 0.15, 0, 1)
-    return 0.13 + 0.42 * rise * rise * (3 - 2 * rise)
+    return np.asarray(0.13 + 0.42 * rise * rise * (3 - 2 * rise), dtype=np.float32)
 
 
 def _lungs(canvas: Canvas, build: Build, away: Picture) -> Picture:

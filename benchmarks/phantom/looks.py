@@ -9,7 +9,6 @@ import numpy as np
 from backend.domain.findings import Finding
 from benchmarks.phantom.anatomy import Picture, inside
 
-
 FINEST_PX = 2.2
 """Finer structure would be averaged away by the pixels; in small pictures it is drawn coarser."""
 
@@ -93,16 +92,17 @@ def _consolidation(at: Place) -> Picture:
 
 def _ild(at: Place) -> Picture:
     mesh = np.exp(-((at.grain(0.016) / 0.35) ** 2)) + np.exp(-((at.grain(0.028) / 0.3) ** 2))
-    return 0.2 * (mesh - 0.45) * at.window()
+    return np.asarray(0.2 * (mesh - 0.45) * at.window())
 
 
 def _infiltration(at: Place) -> Picture:
     patches = np.clip(at.grain(0.05) + 0.35, 0, 1.6)
-    return 0.22 * patches * np.exp(-1.3 * (at.u**2 + at.v**2))
+    return np.asarray(0.22 * patches * np.exp(-1.3 * (at.u**2 + at.v**2)))
 
 
 def _lung_opacity(at: Place) -> Picture:
-    return 0.24 * np.exp(-1.6 * (at.u**2 + at.v**2) ** 1.3) * np.ones_like(at.v)
+    haze: Picture = 0.24 * np.exp(-1.6 * (at.u**2 + at.v**2) ** 1.3)
+    return haze
 
 
 def _nodule_mass(at: Place) -> Picture:
@@ -139,14 +139,14 @@ def _pneumothorax(at: Place) -> Picture:
     line = -0.35 + 0.35 * at.v**2 + 0.06 * np.sin(at.v * 4 + at.rng.uniform(0, 6))
     beyond = at.outwards * at.u - line
     pleura = np.exp(-((beyond / 0.05) ** 2))
-    return (0.2 * pleura - 0.2 * inside(beyond, 0.06)) * at.ellipse(0.3)
+    return np.asarray((0.2 * pleura - 0.2 * inside(beyond, 0.06)) * at.ellipse(0.3))
 
 
 def _pulmonary_fibrosis(at: Place) -> Picture:
     tilt = at.rng.uniform(-0.9, 0.9)
     along = (at.u * np.cos(tilt) + at.v * np.sin(tilt)) + 0.12 * at.grain(0.03)
     streaks = np.clip(np.cos(along * at.rng.uniform(9, 13)), 0, 1) ** 2
-    return 0.3 * streaks * np.exp(-0.9 * (at.u**2 + at.v**2))
+    return np.asarray(0.3 * streaks * np.exp(-0.9 * (at.u**2 + at.v**2)))
 
 
 LOOKS: Mapping[Finding, Callable[[Place], Picture]] = {
