@@ -237,13 +237,8 @@ def _fingerprint(path: Path, on_pixels: OnPixels) -> Fingerprint | UnreadableIma
     except UnreadableImageError as error:
         return error
     on_pixels(file)
-    return Fingerprint(
-        file.sha256,
-        file.pixel_hash,
-        file.width_px,
-        file.height_px,
-        look_hash=look_hash(file.pixels),
-    )
+    size_px = (file.width_px, file.height_px)
+    return Fingerprint(file.sha256, file.pixel_hash, *size_px, look_hash=look_hash(file.pixels))
 
 
 def _check_size(image: Image.Image) -> None:

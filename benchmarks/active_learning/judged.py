@@ -9,9 +9,9 @@ from backend.domain.findings import Finding
 from backend.domain.metrics.average_precision import (
     DetectionQuality,
     detection_quality,
-    mark_hits,
 )
 from backend.domain.metrics.box_table import BoxTable
+from backend.domain.metrics.hits import mark_hits
 from benchmarks.active_learning.detector import Found
 from benchmarks.active_learning.protocol import Rows, Truths, table
 

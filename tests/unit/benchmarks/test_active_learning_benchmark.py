@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.domain.findings import Finding
-from backend.domain.metrics.average_precision import detection_quality, mark_hits
+from backend.domain.metrics.average_precision import detection_quality
 from backend.domain.metrics.box_table import BoxTable
+from backend.domain.metrics.hits import mark_hits
 from benchmarks.active_learning import curves, detector, judged, protocol, replay, report
 from benchmarks.active_learning.curves import Curve, cost_ratio, rare_ratio
 from benchmarks.active_learning.detector import Detector, Found, NotBegunError, Recipe
