@@ -24,7 +24,11 @@ torch = pytest.importorskip("torch")
 if find_spec("ultralytics") is None:  # not importorskip: it would import with telemetry on
     pytest.skip("needs the extra `ml`", allow_module_level=True)
 
-pytestmark = [pytest.mark.enable_socket, pytest.mark.xdist_group("night")]
+pytestmark = [
+    pytest.mark.enable_socket,
+    pytest.mark.xdist_group("night"),
+    pytest.mark.timeout(1200),
+]
 
 HEART = MarkedBox(Finding.CARDIOMEGALY, Box(10.0, 40.0, 60.0, 80.0))
 
