@@ -29,7 +29,9 @@ from backend.workflow.night_report import NightReport
 from backend.workflow.nightly import NightRules, nightly
 from backend.workflow.register_images import ImageSet, PlaceReadings, register_images
 
-_SPLITS = (Split.TRAIN,) * 10 + (Split.VALIDATION,) * 3 + (Split.TEST,) * 3
+_SPLITS = (Split.TRAIN, Split.TRAIN, Split.TEST, Split.TRAIN, Split.VALIDATION) * 3 + (
+    Split.TRAIN,
+)
 _UNREAD = 2
 _CONTENT = {
     "dataset versions": "SELECT name, sha256 FROM dataset_version ORDER BY name",

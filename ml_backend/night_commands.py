@@ -57,11 +57,12 @@ def nightly(
         return
     settings = Settings()
     store = open_store(settings)
+    if schedule is None and not if_due:
+        _expect_done(_run(store, settings, as_json=as_json))
+        return
     times = Schedule.of(schedule or settings.nightly_schedule, settings.time_zone)
     if if_due:
         _run_if_due(store, settings, times, as_json=as_json)
-    elif schedule is None:
-        _expect_done(_run(store, settings, as_json=as_json))
     else:
         _run_for_ever(store, settings, times, as_json=as_json)
 

@@ -1,0 +1,164 @@
+"""A night with real training: killed, on a full disk, and with input that nobody wishes for."""
+
+import os
+import resource
+import signal
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from backend.domain.boxes import Box
+from backend.domain.findings import Finding
+from backend.domain.images import Split
+from backend.domain.nights import RunState, StepState
+from backend.formats.original_sizes import SizePx
+from backend.formats.placement import MarkedBox, PlacedReadings
+from backend.opened import open_store
+from backend.terminal import now
+from backend.workflow.oversee_night import night_status
+from benchmarks.night_stage import Stage, set_stage
+
+torch = pytest.importorskip("torch")
+if find_spec("ultralytics") is None:  # not importorskip: it would import with telemetry on
+    pytest.skip("needs the extra `ml`", allow_module_level=True)
+
+pytestmark = [
+    pytest.mark.enable_socket,
+    pytest.mark.xdist_group("night"),
+    pytest.mark.timeout(1200),
+]
+
+HEART = MarkedBox(Finding.CARDIOMEGALY, Box(10.0, 40.0, 60.0, 80.0))
+
+
+def nobody_read(_: str, __: SizePx) -> tuple[PlacedReadings, SizePx | None]:
+    return PlacedReadings({}, (), is_size_assumed=False), None
+
+
+def all_normal(_: str, __: SizePx) -> tuple[PlacedReadings, SizePx | None]:
+    return PlacedReadings({"R1": (), "R2": ()}, (), is_size_assumed=False), None
+
+
+def states(stage: Stage) -> dict[str, StepState]:
+    store = open_store(stage.settings)
+    found = night_status(store, lines=0, now=now()).record
+    store.close()
+    return {step.name: step.state for step in found.steps}
+
+
+def champion(stage: Stage) -> list[tuple[str]]:
+    return stage.ask("SELECT name FROM model_version WHERE state = 'champion'")
+
+
+class TestANight:
+    def test_goes_on_where_it_was_killed_and_the_next_one_has_nothing_to_do(
+        self, tmp_path: Path
+    ) -> None:
+        stage = set_stage(tmp_path)
+        child = stage.play_apart()
+        training = stage.settings.data_dir / "training" / "d1" / "run"
+        give_up = time.monotonic() + 120
+        while not training.exists() and time.monotonic() < give_up:
+            time.sleep(0.02)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        assert champion(stage) == [("m1",)]
+
+        night = stage.play()
+        model_versions = stage.told("model versions")
+        again = stage.play()
+
+        assert night.run == 1
+        assert night.state is again.state is RunState.FINISHED
+        assert night.retrained.model_version == "m2"
+        assert night.scored["scored"] == 16
+        assert night.queued > 0
+        assert any("expected Label Studio" in problem for problem in night.problems)
+        assert again.retrained.model_version is None
+        assert again.retrained.reason == "nothing was read since the last finished run"
+        assert (again.scored["scored"], again.queued) == (0, 0)
+        assert stage.told("model versions") == model_versions
+        assert len(model_versions) == 2
+
+    def test_keeps_the_champion_when_the_disk_is_full_and_goes_on_when_it_is_not(
+        self, tmp_path: Path
+    ) -> None:
+        stage = set_stage(tmp_path)
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        # No file may grow beyond 4 MiB: the database fits, weights and checkpoints do not.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4 * 2**20, limits[1]))
+        try:
+            child = stage.play_apart()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        os.waitpid(child, 0)
+
+        assert states(stage)["train"] is StepState.FAILED
+        assert states(stage)["report"] is StepState.DONE
+        assert champion(stage) == [("m1",)]
+        assert len(stage.told("model versions")) == 1
+
+        assert stage.play().retrained.model_version == "m2"
+        for uri, sha256 in stage.ask("SELECT weights_uri, weights_sha256 FROM model_version"):
+            assert Path(uri).stem == sha256
+
+
+class TestBadInput:
+    def test_no_readings_at_all(self, tmp_path: Path) -> None:
+        stage = set_stage(tmp_path, place_readings=nobody_read)
+
+        night = stage.play()
+
+        assert night.state is RunState.FINISHED
+        assert "no image has a consensus yet" in night.retrained.reason
+        assert states(stage)["train"] is states(stage)["gate"] is StepState.NOTHING
+        assert night.scored["scored"] == 16
+        assert night.queued > 0
+
+    def test_only_normals(self, tmp_path: Path) -> None:
+        stage = set_stage(tmp_path, place_readings=all_normal)
+
+        night = stage.play()
+
+        assert night.state is RunState.FINISHED
+        assert night.consensus_images == 16
+        assert night.retrained.model_version is None
+        assert night.retrained.reason
+        assert champion(stage) == [("m1",)]
+
+    def test_one_finding_with_one_example_and_an_empty_test_set(self, tmp_path: Path) -> None:
+        splits = (*[Split.TRAIN] * 5, *[Split.VALIDATION] * 3)
+        marked: list[str] = []
+
+        def one_heart(image_id: str, _: SizePx) -> tuple[PlacedReadings, SizePx | None]:
+            marks = (HEART,) if not marked or marked == [image_id] else ()
+            marked[:] = marked or [image_id]
+            return PlacedReadings({"R1": marks, "R2": marks}, (), is_size_assumed=False), None
+
+        stage = set_stage(tmp_path, place_readings=one_heart, splits=splits)
+
+        night = stage.play()
+
+        assert states(stage)["train"] is StepState.DONE
+        assert not night.retrained.promoted
+        assert night.retrained.reason
+        assert champion(stage) == [("m1",)]
+        assert night.scored["scored"] == 8
+
+    def test_corrupt_weights(self, tmp_path: Path) -> None:
+        stage = set_stage(tmp_path)
+        broken = tmp_path / "broken.pt"
+        broken.write_bytes(b"no weights")
+        [kept] = stage.settings.weights_dir.iterdir()
+        kept.write_bytes(kept.read_bytes()[:1000])
+        settings = stage.settings.model_copy(update={"base_weights": str(broken)})
+
+        night = Stage(settings, stage.untouched).play()
+
+        assert night.state is RunState.FAILED
+        assert states(stage)["train"] is states(stage)["score"] is StepState.FAILED
+        assert any("sha256" in problem for problem in night.problems)
+        assert night.queued > 0
+        assert champion(stage) == [("m1",)]
