@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from backend.domain.acquisition import strategies
 from backend.label_studio import provision
 from backend.label_studio.client import LabelStudioClient
 from backend.label_studio.projects import MlBackend
@@ -39,7 +40,7 @@ def open_desk(settings: Settings) -> LabelStudioDesk:
     return LabelStudioDesk(
         open_client=open_client,
         backend_url=settings.backend_url,
-        image_secret=image_secret(settings),
+        image_secret=settings.image_link_secret,
         link_life=timedelta(days=settings.image_link_days),
     )
 
@@ -91,11 +92,20 @@ def queue_rules(settings: Settings) -> QueueRules:
     -------
     QueueRules
         For `fill_worklists`.
+
+    Raises
+    ------
+    UnknownStrategyError
+        If there is no strategy of that name.
     """
+    strategies.strategy(settings.queue_strategy)  # refused now rather than in the night
     return QueueRules(
         readers_per_image=settings.readers_per_image,
         worklist_size=settings.worklist_size,
         random_share=settings.random_share,
+        strategy=settings.queue_strategy,
+        adaptive_panels=settings.adaptive_panels,
+        reservation=timedelta(days=settings.reservation_days),
         unassisted_share=settings.unassisted_share,
         gold_share=settings.gold_share,
         seed=settings.seed,
@@ -119,6 +129,7 @@ def routing_rules(settings: Settings) -> RoutingRules:
     """
     return RoutingRules(
         readings_per_image=settings.readers_per_image,
+        adaptive_panels=settings.adaptive_panels,
         adjudicators=settings.adjudicators_per_image,
         size=settings.adjudication_size,
         seed=settings.seed,
@@ -141,22 +152,6 @@ def service_token(settings: Settings, reader_id: str) -> str:
         40 characters.
     """
     return settings.derived_secret(f"label-studio-service:{reader_id}")
-
-
-def image_secret(settings: Settings) -> str:
-    """Return what image links are signed with.
-
-    Parameters
-    ----------
-    settings : Settings
-        Holds the secret key.
-
-    Returns
-    -------
-    str
-        40 characters.
-    """
-    return settings.derived_secret("image-links")
 
 
 def webhook_secret(settings: Settings) -> str:

@@ -2,8 +2,11 @@
 
 import hashlib
 import hmac
+import re
 from datetime import datetime
 from urllib.parse import urlencode
+
+_TIME = re.compile(r"[0-9]{1,12}", re.ASCII)
 
 
 class ImageLinkError(ValueError):
@@ -34,17 +37,17 @@ def sign(backend_url: str, image_id: str, *, expires_at: datetime, secret: str) 
     return f"{backend_url.rstrip('/')}/images/{image_id}.png?{query}"
 
 
-def verify(image_id: str, *, expires: int, signature: str, secret: str, now: datetime) -> None:
+def verify(image_id: str, *, expires: str, signature: str, secret: str, now: datetime) -> None:
     """Check a link.
 
     Parameters
     ----------
     image_id : str
         The image that is asked for.
-    expires : int, [s since 1970]
-        From the link.
+    expires : str, [s since 1970]
+        From the link; empty where it has none.
     signature : str
-        From the link.
+        From the link; empty where it has none.
     secret : str
         The one that it was signed with.
     now : datetime
@@ -53,11 +56,16 @@ def verify(image_id: str, *, expires: int, signature: str, secret: str, now: dat
     Raises
     ------
     ImageLinkError
-        If the link was not made with this secret, or its time is over.
+        If the link is not signed, was not made with this secret, or its time is over.
     """
-    if not hmac.compare_digest(signature.encode(), _signature(image_id, expires, secret).encode()):
+    if _TIME.fullmatch(expires) is None or not signature:
+        raise ImageLinkError(
+            "expected a signed link with `expires` and `signature`; open the task again"
+        )
+    until = int(expires)
+    if not hmac.compare_digest(signature.encode(), _signature(image_id, until, secret).encode()):
         raise ImageLinkError("this image link was not made by this server; open the task again")
-    if expires < now.timestamp():
+    if until < now.timestamp():
         raise ImageLinkError(
             "this image link has expired; `overread sync` gives open tasks fresh links"
         )

@@ -84,10 +84,19 @@ class Settings(BaseSettings):
     ml_backend_host: str = "127.0.0.1"
     ml_backend_port: int = 9090
 
-    readers_per_image: int = Field(default=3, ge=1, description="independent readings wanted")
+    readers_per_image: int = Field(
+        default=3, ge=1, description="independent readings wanted, at most if panels adapt"
+    )
+    adaptive_panels: bool = Field(
+        default=True, description="two readers; a further one only where they leave it uncertain"
+    )
+    reservation_days: float = Field(
+        default=14, gt=0, description="so long an image waits for its reader"
+    )
     worklist_size: int = Field(default=40, ge=1, description="open entries kept per reader")
     unassisted_share: float = Field(default=0.1, ge=0, le=1, description="read without boxes")
     random_share: float = Field(default=0.05, ge=0, le=1, description="uniformly random entries")
+    queue_strategy: str = Field(default="overread", description="how images are chosen")
     second_looks: bool = Field(default=True, description="ask again where the model disagrees")
     second_look_share: float = Field(default=0.1, ge=0, le=1, description="at most, per reader")
     second_look_quiet_minutes: float = Field(
@@ -107,16 +116,40 @@ class Settings(BaseSettings):
 
     detector: Literal["yolo", "scripted"] = "yolo"
     base_weights: str = Field(
-        default="yolo26n.pt", description="what the first model is fine-tuned from: name or file"
+        default="yolo26n.pt", description="what is fine-tuned without a champion: name or file"
     )
     train_image_size_px: int = Field(default=640, ge=32, multiple_of=32)
     train_epochs: int = Field(default=60, ge=1)
     train_batch_size: int = Field(default=16, ge=1)
+    train_from: Literal["champion", "base"] = Field(
+        default="champion", description="what a challenger is fine-tuned from"
+    )
+    train_patience: int = Field(
+        default=20, ge=0, description="epochs without a better validation; 0: all are trained"
+    )
+    train_consensus_weights: Literal["soft", "earl", "off"] = Field(
+        default="soft", description="how doubtful boxes count less in training"
+    )
+    train_repeat_below: float = Field(
+        default=0.05, ge=0, le=1, description="findings on fewer images are shown more often"
+    )
+    train_negatives_per_positive: float = Field(
+        default=1.5, ge=0, description='images without findings in training; "inf" for all'
+    )
     false_marks_per_image: float = Field(
         default=1.0, gt=0, description="false boxes per image that readers may be shown"
     )
-    device: str = Field(default="auto", description='"auto", "cpu" or a CUDA index')
+    device: str = Field(default="auto", description='"auto", "cpu", a CUDA index, several: "0,1"')
     runtime: Literal["auto", "torch", "onnxruntime", "openvino", "openvino-bf16"] = "auto"
+    shadow_images: int = Field(
+        default=0, ge=0, description="images a challenger scores silently before it serves"
+    )
+    image_cache_gb: float = Field(
+        default=20.0, ge=0, description="small copies kept of registered images, at most"
+    )
+    predict_request_mb: float = Field(
+        default=32.0, gt=0, description="largest request that the ML backend reads"
+    )
     waiting_images: int = Field(
         default=2000, ge=1, description="images that may wait for the detector at once"
     )
@@ -146,9 +179,19 @@ class Settings(BaseSettings):
         return self.data_dir / "image-cache"
 
     @property
+    def image_cache_bytes(self) -> float:
+        """How much of them is kept."""
+        return self.image_cache_gb * 1e9
+
+    @property
     def label_studio_dir(self) -> Path:
         """Label Studio's own data folder."""
         return (self.label_studio_data_dir or self.data_dir / "label-studio").absolute()
+
+    @property
+    def image_link_secret(self) -> str:
+        """What image links are signed with."""
+        return self.derived_secret("image-links")
 
     @cached_property
     def _root_secret(self) -> bytes:

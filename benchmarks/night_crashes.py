@@ -27,10 +27,6 @@ from backend.terminal import Steps
 from benchmarks.night_stage import Stage, set_stage
 
 SEED = 20261127
-STEPS = (
-    "sync", "consensus", "route", "cut", "train", "calibrate", "evaluate", "gate", "score",
-    "refill", "push", "report",
-)  # fmt: skip
 _OF_WEIGHTS = {"model versions", "finished trainings", "predictions", "worklists"}
 _LOOKS_EVERY_SECONDS = 0.02
 _TOO_LONG_SECONDS = 600.0
@@ -47,7 +43,8 @@ class Plan:
     Attributes
     ----------
     steps : tuple of str
-        One trial for each; the chain is killed when it is seen at this step.
+        One trial for each, all of the chain's when empty; the chain is killed when it is seen at
+        this step.
     random : int
         How often it is killed at a random moment after that, in every trial.
     between_epochs : int
@@ -59,7 +56,7 @@ class Plan:
     between_epochs: int
 
 
-FULL = Plan(STEPS, random=2, between_epochs=2)
+FULL = Plan((), random=2, between_epochs=2)
 QUICK = Plan(("train", "gate"), random=0, between_epochs=0)
 
 
@@ -102,16 +99,19 @@ def run(plan: Plan, steps: Steps) -> dict[str, float]:
         _finish(stage, watch)
         seconds = time.monotonic() - began
         expected = stage.content()
-        durations = dict(stage.ask("SELECT name, duration_seconds FROM night_step"))
+        durations: dict[str, float] = dict(
+            stage.ask("SELECT name, duration_seconds FROM night_step ORDER BY id")
+        )
+        chosen = plan.steps or tuple(durations)
         promoted = stage.ask("SELECT name FROM model_version WHERE state = 'champion'")[0][0]
         steps.advance(1)
-        steps.step("nights that are killed", len(plan.steps))
-        for number, step in enumerate(plan.steps, start=1):
+        steps.step("nights that are killed", len(chosen))
+        for number, step in enumerate(chosen, start=1):
             stage.set_up_again()
             _kill(stage, watch, step, 0.0, kills)
             for _ in range(plan.random):
-                left = [one for one in STEPS if one not in _done(stage)]
-                one = str(rng.choice(left or STEPS[-1:]))
+                left = [one for one in durations if one not in _over(stage)]
+                one = str(rng.choice(left or list(durations)[-1:]))
                 _kill(stage, watch, one, float(rng.uniform(0, durations[one])), kills)
             _finish(stage, watch)
             _compare(stage, expected, f"killed at {step}")
@@ -120,8 +120,8 @@ def run(plan: Plan, steps: Steps) -> dict[str, float]:
     resumed = _kill_between_epochs(plan.between_epochs, kills, steps)
     return {
         "kills": kills.total(),
-        **{f"killed_at_{step}": kills[step] for step in STEPS},
-        "trials": len(plan.steps),
+        **{f"killed_at_{step}": kills[step] for step in durations},
+        "trials": len(chosen),
         "trials_that_ended_bit_for_bit_like_the_undisturbed_night": equal,
         "trainings_resumed_after_an_epoch": resumed,
         "challenger_was_promoted": float(promoted == "m2"),
@@ -147,7 +147,7 @@ def _kill(stage: Stage, watch: Watch, step: str, after: float, kills: Counter[st
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     watch.look()
-    kills[_at_work(stage)] += 1
+    kills[_at_work(stage, step)] += 1
 
 
 def _finish(stage: Stage, watch: Watch) -> None:
@@ -222,17 +222,14 @@ def _attempts(stage: Stage, step: str) -> int:
     return int(found[0][0]) if found else 0
 
 
-def _done(stage: Stage) -> set[str]:
-    return {name for (name,) in stage.ask("SELECT name FROM night_step WHERE state = 'done'")}
+def _over(stage: Stage) -> set[str]:
+    return {name for (name,) in stage.ask("SELECT name FROM night_step WHERE state <> 'running'")}
 
 
-def _at_work(stage: Stage) -> str:
-    """Return the step that was at work, or else the one that was about to begin."""
+def _at_work(stage: Stage, step: str) -> str:
+    """Return the step that was at work, or else the one that had been at work just before."""
     running = stage.ask("SELECT name FROM night_step WHERE state = 'running'")
-    if running:
-        return str(running[-1][0])
-    done = _done(stage)
-    return next((step for step in STEPS if step not in done), STEPS[-1])
+    return str(running[-1][0]) if running else step
 
 
 def _load_everything() -> None:

@@ -14,10 +14,10 @@ import psutil
 
 from backend.demo.sample import WEIGHTS
 from backend.domain.images import Image
+from backend.formats.image_cache import ImageCache, small_copy
 from backend.settings import Settings
 from backend.store.unit_of_work import Store
 from benchmarks.served_pool import NOW, filled_store
-from ml_backend.image_cache import ImageCache, small_copy
 from ml_backend.image_source import read_registered
 from ml_backend.open_detector import open_detector
 from ml_backend.score_pool import score_pool
@@ -35,7 +35,7 @@ def measure(images: int) -> dict[str, float | str]:
     with tempfile.TemporaryDirectory() as name:
         settings = Settings(data_dir=Path(name) / "data")
         store = filled_store(settings, WEIGHTS, _FILES)
-        cache = ImageCache(settings.image_cache_dir)
+        cache = ImageCache(settings.image_cache_dir, settings.image_cache_bytes)
         _multiply(store, cache, images)
         with store.snapshot() as unit:
             champion = unit.models.champion()

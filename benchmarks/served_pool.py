@@ -3,8 +3,6 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-import torch
-
 from backend.domain.images import Image
 from backend.formats.radiographs import encode_png, read_file
 from backend.opened import open_store
@@ -13,13 +11,17 @@ from backend.store import schema
 from backend.store.unit_of_work import Store
 from backend.workflow.adopt_weights import adopt_weights
 from benchmarks.made_up_radiographs import radiograph
-from ml_backend.ultralytics_settings import import_part
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def sized_weights(weights: Path, size_px: int, folder: Path) -> Path:
     """Return the same weights as if they had been trained at another size."""
+    # Imported here, because a benchmark that counts memory must not load torch.
+    import torch  # noqa: PLC0415
+
+    from ml_backend.ultralytics_settings import import_part  # noqa: PLC0415
+
     import_part("nn.tasks")  # its classes are in the checkpoint
     checkpoint = torch.load(weights, weights_only=False)
     checkpoint["train_args"]["imgsz"] = size_px

@@ -9,7 +9,7 @@ import statistics
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -18,14 +18,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from backend.formats.image_cache import ImageCache, SmallCopy, small_copy
 from benchmarks.made_up_radiographs import radiograph
 from ml_backend.detector import Detections, detect
-from ml_backend.image_cache import ImageCache, SmallCopy, small_copy
 from ml_backend.inference_queue import InferenceQueue
 from ml_backend.letterbox import Letterbox
-from ml_backend.runtimes.choice import choose_runtime, open_runtime
-from ml_backend.runtimes.torch_runtime import choose_device
-from ml_backend.yolo_detector import YoloDetector
+from ml_backend.runtimes.raw_output import Runtime
+from ml_backend.ultralytics_settings import import_part
+from ml_backend.yolo_detector import TITLES, YoloDetector
 
 _PICTURES = 96
 _ASKED_AHEAD = 512
@@ -56,11 +56,9 @@ def measure(
         exports_dir=folder / "exports",
         image_size_px=size_px,
     )
-    floor = bare_passes(
-        weights, folder, device=device, runtime=runtime, size_px=size_px, seconds=seconds
-    )
-    looking = _one_thread(detector, cache, keys, seconds / 2, is_decoding=False)
-    alone = _one_thread(detector, cache, keys, seconds / 2, is_decoding=True)
+    floor = bare_passes(detector.bare, size_px, seconds, is_gpu=device != "cpu")
+    looking = _one_thread(detector, cache, keys, seconds / 4, is_decoding=False)
+    alone = _one_thread(detector, cache, keys, seconds / 4, is_decoding=True)
     with gpu_watched(device) as busy:
         through = _through_the_queue(detector, cache, keys, seconds)
     return {
@@ -71,9 +69,19 @@ def measure(
         "images_per_second": through,
         "throughput_vs_floor": through / floor,
         "gpu_busy_percent": busy.mean,
+        **_stages(detector, cache, keys, is_gpu=device != "cpu"),
         "gpu_memory_mb": torch.cuda.max_memory_allocated() / 2**20 if device != "cpu" else None,
         "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
+
+
+def untrained(name: str, size_px: int, folder: Path) -> Path:
+    """Return weights of a network of another size, which nobody trained: for its speed alone."""
+    network = import_part("nn.tasks").DetectionModel(f"{name}.yaml", nc=len(TITLES), verbose=False)
+    network.names = dict(enumerate(TITLES))
+    path = folder / f"untrained-{name}.pt"
+    torch.save({"model": network.half(), "train_args": {"imgsz": size_px}}, path)
+    return path
 
 
 def half_precision_differs(weights: Path, folder: Path, *, size_px: int) -> dict[str, float]:
@@ -111,24 +119,15 @@ def half_precision_differs(weights: Path, folder: Path, *, size_px: int) -> dict
     }
 
 
-def bare_passes(
-    weights: Path, folder: Path, *, device: str, runtime: str, size_px: int, seconds: float
-) -> float:
+def bare_passes(runs: Runtime, size_px: int, seconds: float, *, is_gpu: bool) -> float:
     """Return images per second of nothing but the network, on as many threads as serve."""
-    chosen = choose_device(device)
-    runs, _ = open_runtime(
-        choose_runtime(runtime, chosen),
-        weights,
-        device=chosen,
-        exports_dir=folder / "exports",
-    )
     frames = np.full((runs.batch_size, size_px, size_px), 90, dtype=np.uint8)
     done = [0] * runs.workers
 
     def work(number: int, until: float) -> None:
         while time.perf_counter() < until:
             runs.forward(frames)
-            if chosen.type == "cuda":
+            if is_gpu:
                 torch.cuda.current_stream().synchronize()
             done[number] += len(frames)
 
@@ -172,7 +171,7 @@ def gpu_watched(device: str) -> Iterator[Busy]:
 
 
 def _filled_cache(folder: Path) -> tuple[ImageCache, list[str]]:
-    cache = ImageCache(folder)
+    cache = ImageCache(folder, 1e9)
     keys = [f"{number:064x}" for number in range(_PICTURES)]
     for number, key in enumerate(keys):
         cache.keep(key, small_copy(radiograph(number, is_square=True)))
@@ -205,6 +204,40 @@ def _one_thread(
         detector.detect_in(frames)
         images += len(frames)
     return images / (time.perf_counter() - started)
+
+
+def _stages(
+    detector: YoloDetector, cache: ImageCache, keys: list[str], *, is_gpu: bool
+) -> dict[str, float]:
+    """Return milliseconds per image of each stage, one after the other in one thread."""
+    chosen = [keys[number % len(keys)] for number in range(detector.batch_size)]
+    copies = [_load(cache, key) for key in chosen]
+    frames = [detector.frame(copy.pixels, copy.size_px) for copy in copies]
+    pixels = np.stack([frame.pixels for frame in frames])
+
+    def run() -> None:
+        detector.bare.forward(pixels)
+        if is_gpu:
+            torch.cuda.current_stream().synchronize()
+
+    def per_image(work: Callable[[], object]) -> float:
+        times = []
+        for _ in range(10):
+            started = time.perf_counter()
+            work()
+            times.append(time.perf_counter() - started)
+        return statistics.median(times) / len(chosen) * 1e3
+
+    run_ms, look_ms = per_image(run), per_image(lambda: detector.bare.look(pixels, -3.0))
+    stack_ms = per_image(lambda: np.stack([frame.pixels for frame in frames]))
+    return {
+        "read_ms": per_image(lambda: [_load(cache, key) for key in chosen]),
+        "frame_ms": per_image(lambda: [detector.frame(c.pixels, c.size_px) for c in copies]),
+        "stack_ms": stack_ms,
+        "pass_ms": run_ms,
+        "select_ms": look_ms - run_ms,
+        "suppress_ms": per_image(lambda: detector.detect_in(frames)) - look_ms - stack_ms,
+    }
 
 
 def _through_the_queue(

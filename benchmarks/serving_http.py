@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,12 +19,15 @@ import psutil
 import torch
 from pydantic import SecretStr
 
+from backend import image_links
 from backend.domain.images import Image
 from backend.domain.models import ModelVersion
+from backend.formats.image_cache import ImageCache
 from backend.settings import Settings
+from backend.terminal import now
+from benchmarks import serving_example
 from benchmarks.served_pool import filled_store, sized_weights
 from ml_backend.front_door import USER_NAME, password
-from ml_backend.image_cache import ImageCache
 from ml_backend.open_detector import open_detector
 from ml_backend.task_images import read_small
 from ml_backend.yolo_detector import YoloDetector
@@ -32,8 +36,11 @@ _IMAGES = 64
 _START_SECONDS = 120.0
 
 
-def on_cpu(weights: Path, *, size_px: int, quick: bool) -> dict[str, float | str | None]:
-    """Start the server on a CPU and measure it."""
+def on_cpu(
+    weights: Path, *, size_px: int, quick: bool, example: Path | None, example_python: Path
+) -> dict[str, float | str | None]:
+    """Start the server on a CPU and measure it; beside it Label Studio's example, if given."""
+    rounds = 1 if quick else 7
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         settings = Settings(
@@ -48,20 +55,34 @@ def on_cpu(weights: Path, *, size_px: int, quick: bool) -> dict[str, float | str
             images = list(unit.images.all().values())
         assert champion is not None  # noqa: S101 - it was just adopted
         tasks = [
-            {"id": number, "data": {"image": f"{settings.backend_url}/images/{image.id}.png"}}
+            {"id": number, "data": {"image": _link(settings, image)}}
             for number, image in enumerate(images)
         ]
         floor = _Floor(settings, champion, images[0])  # exports the network, as a first start does
         with _server(settings) as (server, cold_start), _Client(settings) as ask:
             ask(tasks)  # fills the cache
-            figures = _figures(ask, floor, tasks, server, rounds=1 if quick else 7)
-        eager = _eager_images_per_second(Path(champion.weights_uri), size_px)
-        return {
-            "runtime": floor.runtime,
-            **figures,
-            "throughput_vs_eager_torch": figures["images_per_second"] / eager,
-            "cold_start_seconds": cold_start,
-        }
+            figures = _figures(ask, floor, tasks, server, rounds=rounds)
+        used = Path(champion.weights_uri)
+        eager = _eager_images_per_second(used, size_px)
+        figures["throughput_vs_eager_torch"] = figures["images_per_second"] / eager
+        if example is not None:
+            paths = [Path(image.uri) for image in images]
+            peer = serving_example.measure(example, example_python, used, paths, rounds=rounds)
+            figures |= peer | {
+                "throughput_vs_example": figures["images_per_second"]
+                / peer["example_images_per_second"],
+                "p50_vs_example": figures["p50_ms"] / peer["example_p50_ms"],
+            }
+        return {"runtime": floor.runtime, **figures, **cold_start}
+
+
+def _link(settings: Settings, image: Image) -> str:
+    return image_links.sign(
+        settings.backend_url,
+        image.id,
+        expires_at=now() + timedelta(days=1),
+        secret=settings.image_link_secret,
+    )
 
 
 class _Floor:
@@ -70,7 +91,7 @@ class _Floor:
     def __init__(self, settings: Settings, champion: ModelVersion, image: Image) -> None:
         detector = open_detector(settings, champion)
         assert isinstance(detector, YoloDetector)  # noqa: S101 - that is the default
-        copy = read_small(image, ImageCache(settings.image_cache_dir))
+        copy = read_small(image, ImageCache(settings.image_cache_dir, settings.image_cache_bytes))
         self._frames = detector.frame(copy.pixels, copy.size_px).pixels[None]
         self._network = detector.bare
         self.runtime, self._workers = detector.runtime, detector.workers
@@ -167,7 +188,7 @@ def _four_at_once(ask: _Client, tasks: list[dict[str, Any]]) -> None:
 
 
 @contextmanager
-def _server(settings: Settings) -> Iterator[tuple[psutil.Process, float]]:
+def _server(settings: Settings) -> Iterator[tuple[psutil.Process, dict[str, float]]]:
     """Run the ML backend; yield it and how long it took until the champion served."""
     started = time.perf_counter()
     process = subprocess.Popen(
@@ -187,7 +208,11 @@ def _server(settings: Settings) -> Iterator[tuple[psutil.Process, float]]:
             if process.poll() is not None or time.perf_counter() - started > _START_SECONDS:
                 raise RuntimeError("the ML backend did not start")
             time.sleep(0.05)
-        yield psutil.Process(process.pid), time.perf_counter() - started
+        took, server = time.perf_counter() - started, psutil.Process(process.pid)
+        yield (
+            server,
+            {"cold_start_seconds": took, "cold_start_cpu_seconds": _cpu_seconds(server)},
+        )
     finally:
         process.terminate()
         process.wait()

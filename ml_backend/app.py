@@ -13,12 +13,13 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from backend.formats.image_cache import ImageCache
 from backend.settings import Settings
 from backend.store.unit_of_work import Store
 from ml_backend import protocol
 from ml_backend.admission import Admission, BusyError
+from ml_backend.body_limit import BodyLimit
 from ml_backend.front_door import FrontDoor, password
-from ml_backend.image_cache import ImageCache
 from ml_backend.image_source import ImageSource
 from ml_backend.inference_queue import InferenceQueue
 from ml_backend.live_model import LiveModel
@@ -62,6 +63,7 @@ def create_app(
     metrics = Metrics()
     queue = InferenceQueue(metrics)
     source = ImageSource((settings.backend_url, settings.label_studio_url), transport=transport)
+    cache = ImageCache(settings.image_cache_dir, settings.image_cache_bytes)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -70,21 +72,23 @@ def create_app(
         source.close()
 
     app = FastAPI(title="Overread ML backend", lifespan=lifespan, docs_url=None, redoc_url=None)
-    app.add_middleware(FrontDoor, secret=password(settings), metrics=metrics)
-    _answer_small_questions(app, live_model, metrics)
-    images = TaskImages(
-        source,
-        backend_url=settings.backend_url,
-        store=store,
-        cache=ImageCache(settings.image_cache_dir),
+    app.add_middleware(
+        BodyLimit,
+        limit_bytes=int(settings.predict_request_mb * 1e6),
+        lower_bytes={"/webhook": _LARGEST_EVENT_BYTES},  # anybody may knock there
     )
+    app.add_middleware(FrontDoor, secret=password(settings), metrics=metrics)
+    _answer_small_questions(app, live_model, metrics, cache)
+    images = TaskImages(source, settings, store=store, cache=cache)
     annotator = PreAnnotator(images, queue, metrics)
     _answer_predict(app, live_model, annotator, Admission(settings.waiting_images))
     _answer_events(app)
     return app
 
 
-def _answer_small_questions(app: FastAPI, live_model: LiveModel, metrics: Metrics) -> None:
+def _answer_small_questions(
+    app: FastAPI, live_model: LiveModel, metrics: Metrics, cache: ImageCache
+) -> None:
     @app.get("/health")
     async def health() -> protocol.HealthAnswer:
         return protocol.HealthAnswer(
@@ -100,8 +104,8 @@ def _answer_small_questions(app: FastAPI, live_model: LiveModel, metrics: Metric
         return protocol.VersionsAnswer(versions=[live_model.model_version])
 
     @app.get("/metrics")
-    async def figures() -> Response:
-        text = metrics.as_text(live_model)
+    def figures() -> Response:  # in a thread: the first time, it looks through the cache
+        text = metrics.as_text(live_model, cache)
         return Response(text, media_type=CONTENT_TYPE_LATEST)
 
 
@@ -115,23 +119,28 @@ def _answer_predict(
         if asked.is_interactive:
             empty = protocol.nothing_to_suggest(live_model.model_version)
             return JSONResponse({"results": [empty for _ in asked.tasks]})
-        came, detector = time.monotonic(), live_model.current()
+        came, detector, findings = time.monotonic(), live_model.current(), asked.findings
 
         def answer() -> bytes:  # encoded here, so that /health need not wait for it
-            results = annotator.answer(asked.tasks, detector, asked_at=came)
+            results = annotator.answer(asked.tasks, detector, findings=findings, asked_at=came)
             return json.dumps({"results": results}).encode()
 
-        try:
-            with admission.admitted(len(asked.tasks)):
-                loop = asyncio.get_running_loop()
-                body = await loop.run_in_executor(threads, answer)
-        except BusyError as problem:
-            return JSONResponse(
-                {"detail": str(problem)},
-                status_code=HTTPStatus.SERVICE_UNAVAILABLE,
-                headers={"Retry-After": _RETRY_AFTER_SECONDS},
-            )
+        with admission.admitted(len(asked.tasks)):
+            loop = asyncio.get_running_loop()
+            body = await loop.run_in_executor(threads, answer)
         return Response(body, media_type="application/json")
+
+    @app.exception_handler(BusyError)
+    async def come_again(_: Request, problem: Exception) -> Response:
+        return JSONResponse(
+            {"detail": str(problem)},
+            status_code=HTTPStatus.SERVICE_UNAVAILABLE,
+            headers={"Retry-After": _RETRY_AFTER_SECONDS},
+        )
+
+    @app.exception_handler(protocol.UnknownFormError)
+    async def not_on_this_form(_: Request, problem: Exception) -> Response:
+        return JSONResponse({"detail": str(problem)}, status_code=HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
 def _answer_events(app: FastAPI) -> None:
@@ -143,14 +152,8 @@ def _answer_events(app: FastAPI) -> None:
 
 
 async def _action(request: Request) -> str | None:
-    # Anybody may knock here, so no more is read than an event can be long.
-    received = bytearray()
-    async for chunk in request.stream():
-        received += chunk
-        if len(received) > _LARGEST_EVENT_BYTES:
-            return None
     try:
-        event = json.loads(received)
+        event = json.loads(await request.body())
     except ValueError:
         return None
     return event.get("action") if isinstance(event, dict) else None

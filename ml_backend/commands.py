@@ -1,21 +1,20 @@
-"""The commands of `overread` that need torch; the command line finds them by entry point."""
+"""The commands of `overread` that need torch; the command line finds them by entry point.
 
-from typing import Annotated
+What one of them needs alone is imported by it: Label Studio waits for the server to come back.
+"""
+
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from backend.opened import open_store
 from backend.settings import Settings
 from backend.terminal import Steps, console, now, print_json, print_skipped
-from ml_backend.image_cache import ImageCache
-from ml_backend.night_commands import app as nightly
-from ml_backend.open_detector import open_detector
-from ml_backend.score_pool import ScoreReport, score_pool
+
+if TYPE_CHECKING:
+    from ml_backend.score_pool import ScoreReport
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-
-
-__all__ = ["nightly", "retrain", "score", "serve_ml"]
 
 
 class NoChampionError(LookupError):
@@ -24,6 +23,10 @@ class NoChampionError(LookupError):
 
 def score(*, as_json: AsJson = False) -> None:
     """Pre-annotate and score the unread pool with the champion."""
+    from backend.formats.image_cache import ImageCache  # noqa: PLC0415
+    from ml_backend.open_detector import open_detector  # noqa: PLC0415
+    from ml_backend.score_pool import score_pool  # noqa: PLC0415
+
     settings = Settings()
     store = open_store(settings)
     with store.snapshot() as unit:
@@ -35,7 +38,7 @@ def score(*, as_json: AsJson = False) -> None:
             store,
             open_detector(settings, champion),
             clock=now,
-            cache=ImageCache(settings.image_cache_dir),
+            cache=ImageCache(settings.image_cache_dir, settings.image_cache_bytes),
             on_start=lambda total: steps.step(f"scoring with {champion.name}", total),
             on_images=steps.advance_by,
         )
@@ -50,7 +53,6 @@ def retrain(
     as_json: AsJson = False,
 ) -> None:
     """Cut a dataset version, train a challenger, and let it pass the gate or not."""
-    # Imported here, because torch takes seconds and `overread --help` loads this module.
     from ml_backend.retrain import retrain as train_a_challenger  # noqa: PLC0415
 
     settings = Settings()
@@ -67,7 +69,6 @@ def retrain(
 
 def serve_ml() -> None:
     """Serve the detector to Label Studio (the ML backend)."""
-    # Imported here, because a web server is nothing that `overread --help` has to wait for.
     import uvicorn  # noqa: PLC0415
 
     from ml_backend.app import create_app  # noqa: PLC0415
@@ -91,7 +92,7 @@ def serve_ml() -> None:
         watch.stop()
 
 
-def _show_score(report: ScoreReport, *, as_json: bool) -> None:
+def _show_score(report: "ScoreReport", *, as_json: bool) -> None:
     print_skipped(report.failed)
     if as_json:
         print_json(

@@ -103,13 +103,15 @@ class ImageSource:
             timeout=TIMEOUT_SECONDS, follow_redirects=False, trust_env=False, transport=transport
         )
 
-    def fetch(self, address: object) -> Radiograph:
+    def fetch(self, address: object, *, token: str | None = None) -> Radiograph:
         """Return the pixels behind a link.
 
         Parameters
         ----------
         address : object
             What a task gives as its image; anything but a URL of an allowed server is refused.
+        token : str or None
+            Label Studio's API token to show. No other server gets it: no redirect is followed.
 
         Returns
         -------
@@ -129,7 +131,7 @@ class ImageSource:
         """
         url = self._checked(address)
         try:
-            data = self._download(url)
+            data = self._download(url, token)
         except (httpx2.HTTPError, httpx2.StreamError) as problem:
             raise UnreachableImageError(
                 f"{_shown(url)} did not answer ({type(problem).__name__}: {problem}); "
@@ -157,9 +159,10 @@ class ImageSource:
             raise ForbiddenAddressError(f"{_shown(url)} is not fetched; {expected}")
         return url
 
-    def _download(self, url: httpx2.URL) -> bytes:
+    def _download(self, url: httpx2.URL, token: str | None) -> bytes:
         deadline = self._clock() + TIMEOUT_SECONDS
-        with self._client.stream("GET", url, headers={"Accept": "image/*"}) as answer:
+        headers = {"Accept": "image/*"} | ({"Authorization": f"Token {token}"} if token else {})
+        with self._client.stream("GET", url, headers=headers) as answer:
             if answer.status_code != httpx2.codes.OK:
                 raise UnreachableImageError(
                     f"{_shown(url)} answered {answer.status_code}; expected 200. Push the "

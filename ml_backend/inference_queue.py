@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from threading import Condition, Lock, Thread
 from typing import Protocol, Self
 
+from backend.formats.image_cache import SmallCopy
 from ml_backend.detector import Detections, Detector
-from ml_backend.image_cache import SmallCopy
 from ml_backend.letterbox import Letterbox
 
 _FEWEST_FRAMES_AHEAD = 16
@@ -111,10 +111,13 @@ class InferenceQueue:
         Future of Detections
             The answer.
         """
-        self._employ(detector.workers)
         answer: Future[Detections] = Future()
-        pool = self._fetchers if may_wait_for_servers else self._decoders
-        decoding = pool.submit(self._decode, load, detector, answer)
+        if may_wait_for_servers or detector.batch_size > 1:
+            self._employ(detector.workers)
+            pool = self._fetchers if may_wait_for_servers else self._decoders
+            decoding = pool.submit(self._decode, load, detector, answer, self._let_wait)
+        else:  # one thread per core does both: nobody has to be woken in between
+            decoding = self._decoders.submit(self._decode, load, detector, answer, self._fulfil)
         decoding.add_done_callback(lambda done: _refuse(answer) if done.cancelled() else None)
         return answer
 
@@ -136,7 +139,11 @@ class InferenceQueue:
                 worker.start()
 
     def _decode(
-        self, load: Callable[[], SmallCopy], detector: Detector, answer: "Future[Detections]"
+        self,
+        load: Callable[[], SmallCopy],
+        detector: Detector,
+        answer: "Future[Detections]",
+        then: Callable[[_Wish], None],
     ) -> None:
         try:
             image = load()
@@ -144,28 +151,34 @@ class InferenceQueue:
         except BaseException as problem:  # noqa: BLE001 - whoever waits for the answer gets it
             answer.set_exception(problem)
             return
+        then(_Wish(detector, frame, answer))
+
+    def _let_wait(self, wish: _Wish) -> None:
         with self._has_room:
-            self._has_room.wait_for(lambda: len(self._waiting) < _frames_ahead(detector))
-            self._waiting.append(_Wish(detector, frame, answer))
+            self._has_room.wait_for(lambda: len(self._waiting) < _frames_ahead(wish.detector))
+            self._waiting.append(wish)
             self._has_work.notify()
 
     def _work(self) -> None:
         while batch := self._next_batch():
-            started = time.perf_counter()
-            detector = batch[0].detector
-            try:
-                found = detector.detect_in([wish.frame for wish in batch])
-                for wish, detections in zip(batch, found, strict=True):
-                    wish.answer.set_result(detections)
-            except BaseException as problem:  # noqa: BLE001 - whoever waits for the answer gets it
-                for wish in batch:
-                    if not wish.answer.done():
-                        wish.answer.set_exception(problem)
-            self._observer.batch_done(
-                images=len(batch),
-                seconds=time.perf_counter() - started,
-                waiting=len(self._waiting),
-            )
+            self._fulfil(*batch)
+
+    def _fulfil(self, *batch: _Wish) -> None:
+        started = time.perf_counter()
+        detector = batch[0].detector
+        try:
+            found = detector.detect_in([wish.frame for wish in batch])
+            for wish, detections in zip(batch, found, strict=True):
+                wish.answer.set_result(detections)
+        except BaseException as problem:  # noqa: BLE001 - whoever waits for the answer gets it
+            for wish in batch:
+                if not wish.answer.done():
+                    wish.answer.set_exception(problem)
+        self._observer.batch_done(
+            images=len(batch),
+            seconds=time.perf_counter() - started,
+            waiting=len(self._waiting),
+        )
 
     def _next_batch(self) -> list[_Wish]:
         """Return the oldest wish and those that can be fulfilled with it; none at the end."""

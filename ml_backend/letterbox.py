@@ -7,11 +7,11 @@ the pixels that it learned from.
 from dataclasses import dataclass
 from typing import TypeAlias
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from backend.domain.boxes import Boxes
+from backend.formats.image_cache import resize
 
 Radiograph: TypeAlias = NDArray[np.uint8]
 """Grey pixels of one image, shape (height, width)."""
@@ -59,31 +59,6 @@ class Letterbox:
         offset = np.array([self.left_px, self.top_px] * 2)
         limit = np.array([self.width_px, self.height_px] * 2)
         return np.asarray(np.clip((boxes - offset) / self.scale, 0, limit), dtype=np.float64)
-
-
-def resize(image: Radiograph, longest_px: int) -> Radiograph:
-    """Return the image with its longer side at a length.
-
-    Parameters
-    ----------
-    image : ndarray of shape (height, width)
-        Grey image.
-    longest_px : int, [px]
-        Wanted length of the longer side.
-
-    Returns
-    -------
-    ndarray of shape (height, width)
-        Averaged over areas when it shrinks, which keeps fine lines from aliasing, and
-        interpolated when it grows.
-    """
-    height_px, width_px = image.shape
-    scale = longest_px / max(height_px, width_px)
-    if scale == 1:
-        return image
-    size = (max(round(width_px * scale), 1), max(round(height_px * scale), 1))
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(image, size, interpolation=how), dtype=np.uint8)
 
 
 def letterbox(

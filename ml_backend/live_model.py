@@ -84,8 +84,7 @@ def verified_weights(model: ModelVersion) -> Path:
     remedy = "restore it from a backup, or `overread models rollback` to another version"
     path = Path(model.weights_uri)
     try:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = sha256_of(path)
     except OSError as problem:
         raise WeightsTamperedError(
             f"the weights of {model.name} cannot be read from {path} "
@@ -97,3 +96,20 @@ def verified_weights(model: ModelVersion) -> Path:
             f"registered with {model.weights_sha256[:12]}...; {remedy}"
         )
     return path
+
+
+def sha256_of(path: Path) -> str:
+    """Return the hash of a file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    str
+        SHA-256 of its bytes, hexadecimal.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

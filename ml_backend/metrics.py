@@ -2,6 +2,7 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from backend.formats.image_cache import ImageCache
 from ml_backend.live_model import LiveModel
 
 _SECONDS = (0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 100)
@@ -65,6 +66,11 @@ class Metrics:
             "Threads that keep the device busy",
             registry=self._registry,
         )
+        self._cache = Gauge(
+            "overread_ml_image_cache_bytes",
+            "Small copies of registered images that are kept",
+            registry=self._registry,
+        )
         self._model = Gauge(
             "overread_ml_model_info",
             "1 for the model version that serves, and what runs it",
@@ -88,19 +94,22 @@ class Metrics:
         self._busy.inc(seconds)
         self._waiting.set(waiting)
 
-    def as_text(self, live_model: LiveModel) -> bytes:
+    def as_text(self, live_model: LiveModel, cache: ImageCache) -> bytes:
         """Return all figures.
 
         Parameters
         ----------
         live_model : LiveModel
             What serves now.
+        cache : ImageCache
+            Where small copies are kept.
 
         Returns
         -------
         bytes
             Prometheus' text format.
         """
+        self._cache.set(cache.kept_bytes)
         self._model.clear()
         self._model.labels(live_model.model_version, live_model.runtime).set(1)
         detector = live_model.current()

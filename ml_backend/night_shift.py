@@ -8,9 +8,11 @@ from backend.store.unit_of_work import UnitOfWork
 from backend.workflow.chain_step import AtWork, Outcomes, Step
 from ml_backend.chain.calibrate import Calibrated, calibrate
 from ml_backend.chain.cut import Cut, cut
+from ml_backend.chain.describe import describe
 from ml_backend.chain.evaluate import Evaluated, evaluate
 from ml_backend.chain.gate import gate
 from ml_backend.chain.score import score
+from ml_backend.chain.shadow import shadow
 from ml_backend.chain.train import Trained, train
 from ml_backend.chain.workshop import Workshop
 
@@ -31,7 +33,7 @@ class NightShift:
     force: bool = False
 
     def training_steps(self) -> tuple[Step, ...]:
-        """Return the steps cut, train, calibrate, evaluate and gate.
+        """Return the steps shadow, cut, train, calibrate, evaluate, gate and describe.
 
         Returns
         -------
@@ -41,6 +43,7 @@ class NightShift:
         """
         trained = ("cut", "train")
         return (
+            Step("shadow", "settling who is in the shadow", self._shadow),
             Step("cut", "cutting a dataset version", self._cut, inputs=self._cut_from),
             Step("train", "training a challenger", self._train, self._trained_from, ("cut",)),
             Step(
@@ -65,6 +68,7 @@ class NightShift:
                 needs=(*trained, "calibrate", "evaluate"),
                 seals=(*trained, "calibrate", "evaluate"),
             ),
+            Step("describe", "writing the model cards", self._describe, needs=("gate",)),
         )
 
     def scoring_step(self) -> Step:
@@ -79,6 +83,12 @@ class NightShift:
 
     def _workshop(self, at: AtWork) -> Workshop:
         return Workshop(at.store, self.settings, at.clock, at.progress, at.should_stop, at.keep)
+
+    def _shadow(self, at: AtWork) -> Mapping[str, object]:
+        return shadow(self._workshop(at))
+
+    def _describe(self, at: AtWork) -> Mapping[str, object]:
+        return describe(self._workshop(at), at.outcomes["gate"]["model_version"])
 
     def _cut(self, at: AtWork) -> Mapping[str, object]:
         return cut(self._workshop(at)).as_json()
@@ -152,5 +162,8 @@ def _gated_from(_: UnitOfWork, outcomes: Outcomes) -> Mapping[str, object]:
 
 
 def _scored_by(unit: UnitOfWork, _: Outcomes) -> Mapping[str, object]:
-    champion = unit.models.champion()
-    return {"champion": champion and champion.name}
+    serving = (unit.models.champion(), unit.models.challenger())
+    return {
+        what: model and model.name
+        for what, model in zip(("champion", "challenger"), serving, strict=True)
+    }

@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
+from backend.domain.findings import Finding
 from backend.domain.predictions import shown_boxes
+from backend.formats.image_cache import SmallCopy
 from ml_backend.detector import Detections, Detector, as_predicted_boxes
-from ml_backend.image_cache import SmallCopy
 from ml_backend.image_source import ImageSourceError
 from ml_backend.inference_queue import InferenceQueue
 from ml_backend.metrics import Metrics
-from ml_backend.protocol import NOTHING_TO_STORE, Answer, prediction, wanted
+from ml_backend.protocol import EVERY_FINDING, NOTHING_TO_STORE, Answer, prediction, wanted
 from ml_backend.task_images import TaskImage, TaskImages
 
 ANSWER_WITHIN_SECONDS = 80.0
@@ -35,6 +36,7 @@ class _Asked:
     image: TaskImage
     deadline: float
     clock: Callable[[], float]
+    findings: frozenset[Finding]
     size_px: tuple[int, int] = (0, 0)
     found: "Future[Detections]" = field(default_factory=Future)
 
@@ -75,7 +77,12 @@ class PreAnnotator:
         self._clock = clock
 
     def answer(
-        self, tasks: Sequence[object], detector: Detector | None, *, asked_at: float | None = None
+        self,
+        tasks: Sequence[object],
+        detector: Detector | None,
+        *,
+        findings: frozenset[Finding] = EVERY_FINDING,
+        asked_at: float | None = None,
     ) -> list[Answer]:
         """Return one answer per task.
 
@@ -85,6 +92,8 @@ class PreAnnotator:
             Label Studio's tasks.
         detector : Detector or None
             What serves; None before the first model.
+        findings : frozenset of Finding
+            What the project's form can show; boxes of other findings are left out.
         asked_at : float or None, [s]
             When the request came in, by the clock; now when None.
 
@@ -108,9 +117,10 @@ class PreAnnotator:
                 self._collect(pending.popleft(), detector, answers)
             asked = _Asked(
                 number,
-                self._images.find(wish.image),
+                self._images.find(wish.image, wish.project_id),
                 came + ANSWER_WITHIN_SECONDS,
                 self._clock,
+                findings,
             )
             asked.found = self._queue.look(
                 asked.load, detector, may_wait_for_servers=asked.image.is_remote
@@ -135,10 +145,11 @@ class PreAnnotator:
             self._metrics.failures.labels("detector").inc()
         else:
             self._metrics.answered.inc()
-            answers[asked.number] = _answer(found, asked.size_px, detector)
+            answers[asked.number] = _answer(found, asked, detector)
 
 
-def _answer(found: Detections, size_px: tuple[int, int], detector: Detector) -> Answer:
-    height_px, width_px = size_px
-    shown = shown_boxes(as_predicted_boxes(found), detector.thresholds)
+def _answer(found: Detections, asked: _Asked, detector: Detector) -> Answer:
+    height_px, width_px = asked.size_px
+    sure = shown_boxes(as_predicted_boxes(found), detector.thresholds)
+    shown = [box for box in sure if box.finding in asked.findings]
     return prediction(shown, width_px, height_px, detector.model_version)

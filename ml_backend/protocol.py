@@ -6,15 +6,18 @@ the others through; an object with an empty ``result`` would be stored as "the m
 there is nothing", which is something else.
 """
 
+import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
+from backend.domain.findings import Finding
 from backend.domain.predictions import PredictedBox
 from backend.domain.readings import Arm
-from backend.label_studio.regions import region_from_box
+from backend.label_studio.regions import FINDING_TAG, IMAGE_TAG, region_from_box
 
 Answer: TypeAlias = dict[str, Any] | list[dict[str, Any]]
 """What `/predict` gives for one task: a prediction, or `NOTHING_TO_STORE`."""
@@ -27,6 +30,13 @@ TRAINING_IS_NIGHTLY = (
 )
 
 
+EVERY_FINDING = frozenset(Finding)
+
+
+class UnknownFormError(ValueError):
+    """A project's form has no place for our boxes."""
+
+
 class PredictRequest(BaseModel):
     """Body of `/predict`; a task may be anything, so that one odd task cannot fail the others.
 
@@ -36,12 +46,22 @@ class PredictRequest(BaseModel):
         Label Studio's tasks.
     params : dict or None
         Holds ``context`` when a reader draws with automatic annotation switched on.
+    label_config : object
+        The project's form.
     """
 
     model_config = ConfigDict(strict=True, extra="ignore")
 
     tasks: list[Any]
     params: dict[str, Any] | None = None
+    label_config: Any = None
+
+    @property
+    def findings(self) -> frozenset[Finding]:
+        """What the project's form can show; everything when the request does not say."""
+        if "label_config" not in self.model_fields_set:
+            return EVERY_FINDING
+        return findings_on_form(str(self.label_config))
 
     @property
     def is_interactive(self) -> bool:
@@ -113,10 +133,13 @@ class Wanted:
         What the task gives as its image; None when it gives none.
     is_unassisted : bool
         Whether the reader must not see boxes.
+    project_id : object
+        Where in Label Studio it is.
     """
 
     image: object
     is_unassisted: bool
+    project_id: object = None
 
 
 def wanted(task: object) -> Wanted:
@@ -135,7 +158,60 @@ def wanted(task: object) -> Wanted:
     data = task.get("data") if isinstance(task, Mapping) else None
     if not isinstance(data, Mapping):
         return Wanted(None, is_unassisted=False)
-    return Wanted(data.get("image"), is_unassisted=data.get("arm") == Arm.UNASSISTED.value)
+    return Wanted(
+        data.get("image"),
+        is_unassisted=data.get("arm") == Arm.UNASSISTED.value,
+        project_id=task.get("project"),
+    )
+
+
+@lru_cache(maxsize=64)
+def findings_on_form(form: str) -> frozenset[Finding]:
+    """Return the findings that boxes can have on a project's form.
+
+    Parameters
+    ----------
+    form : str
+        Label Studio's labelling configuration.
+
+    Returns
+    -------
+    frozenset of Finding
+        At least one.
+
+    Raises
+    ------
+    UnknownFormError
+        If there is no place for one of our boxes.
+
+    Examples
+    --------
+    >>> sorted(findings_on_form(
+    ...     '<View><RectangleLabels name="finding" toName="image"><Label value="ILD"/>'
+    ...     '</RectangleLabels></View>'
+    ... ))
+    [<Finding.ILD: 5>]
+    """
+    expected = (
+        f'expected a form with <RectangleLabels name="{FINDING_TAG}" toName="{IMAGE_TAG}"> and '
+        "findings as labels, as annotation_configs/reading.xml has it"
+    )
+    try:
+        root = ET.fromstring(form)  # noqa: S314 - expat limits what entities may grow to
+    except ET.ParseError as problem:
+        raise UnknownFormError(
+            f"the labelling configuration is no XML ({problem}); {expected}"
+        ) from problem
+    titles = {
+        label.get("value")
+        for tag in root.iter("RectangleLabels")
+        if (tag.get("name"), tag.get("toName")) == (FINDING_TAG, IMAGE_TAG)
+        for label in tag.iter("Label")
+    }
+    found = frozenset(finding for finding in Finding if finding.title in titles)
+    if not found:
+        raise UnknownFormError(f"the labelling configuration takes no box of ours; {expected}")
+    return found
 
 
 def prediction(

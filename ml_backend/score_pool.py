@@ -11,11 +11,11 @@ from typing import TypeAlias
 
 from backend.domain.images import Image
 from backend.domain.skipped import Skipped
+from backend.formats.image_cache import ImageCache
 from backend.formats.radiographs import UnreadableImageError
 from backend.store.unit_of_work import Store
 from backend.workflow.record_predictions import record_predictions, unscored
 from ml_backend.detector import Detections, Detector, as_prediction
-from ml_backend.image_cache import ImageCache
 from ml_backend.inference_queue import InferenceQueue
 from ml_backend.task_images import read_small
 

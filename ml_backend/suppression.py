@@ -1,21 +1,26 @@
-"""From a network's raw numbers to boxes: own decoding and suppression, without a time limit."""
+"""From a network's raw numbers to boxes: own decoding and suppression, without a time limit.
+
+In numpy, whatever the network runs on: what is left of a pass is a few hundred places, torch takes
+seconds to import and hundreds of megabytes, and its threads spin on the cores the network runs on.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
-import torchvision
+from numpy.typing import NDArray
 
-from ml_backend.runtimes.raw_output import RawOutput
+from backend.domain.consensus.logistic import sigmoid
+from ml_backend.runtimes.raw_output import Candidates
 
 DUPLICATE_IOU = 0.5
 """Of two boxes of one finding that overlap more than this, the less confident one goes."""
 
-CANDIDATES_PER_FINDING = 1000
 BOXES_PER_FINDING = 100
 
 _SPREAD_CANDIDATES = 300
+
+_Numbers = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,31 +29,31 @@ class Marks:
 
     Attributes
     ----------
-    images : tensor of shape (n,)
+    images : ndarray of shape (n,)
         Index of the frame.
-    findings : tensor of shape (n,)
+    findings : ndarray of shape (n,)
         Class ids.
-    logits : tensor of shape (n,)
+    logits : ndarray of shape (n,)
         Before the sigmoid.
-    boxes : tensor of shape (n, 4), [px]
+    boxes : ndarray of shape (n, 4), [px]
         Corners in the frame.
-    spreads : tensor of shape (n,), [px]
+    spreads : ndarray of shape (n,), [px]
         How far an edge may be off: standard deviation, mean over the four edges. Not a number
         where nothing is known.
     """
 
-    images: torch.Tensor
-    findings: torch.Tensor
-    logits: torch.Tensor
-    boxes: torch.Tensor
-    spreads: torch.Tensor
+    images: NDArray[np.int64]
+    findings: NDArray[np.int64]
+    logits: _Numbers
+    boxes: _Numbers
+    spreads: _Numbers
 
-    def take(self, chosen: torch.Tensor) -> "Marks":
+    def take(self, chosen: NDArray[np.int64] | NDArray[np.bool_]) -> "Marks":
         """Return some of them.
 
         Parameters
         ----------
-        chosen : tensor
+        chosen : ndarray
             Indices or a mask.
 
         Returns
@@ -65,21 +70,17 @@ class Marks:
         )
 
 
-def find_marks(
-    raw: RawOutput, frame: tuple[int, int], *, strides: Sequence[int], min_score: float
-) -> Marks:
+def find_marks(candidates: Candidates, frame: tuple[int, int], *, strides: Sequence[int]) -> Marks:
     """Return the boxes that no better box of the same finding covers.
 
     Parameters
     ----------
-    raw : RawOutput
-        What a network says of a batch.
+    candidates : Candidates
+        Where a network sees something in a batch.
     frame : (int, int), [px]
         Height and width of the frames.
     strides : sequence of int, [px]
         Distance of two places, per level of the head.
-    min_score : float
-        Lowest score in [0, 1] that counts.
 
     Returns
     -------
@@ -88,127 +89,136 @@ def find_marks(
 
     Notes
     -----
-    Takes the 1,000 most confident places of every finding and keeps at most 100 of them. Nothing
-    is decoded but these. The spread comes from the distribution over bins where the head has
-    one. A head without bins (YOLO26) is asked through its neighbouring places: the spread is the
-    score-weighted deviation of the boxes of the same finding that a kept box suppresses.
+    Keeps at most 100 boxes of a finding. The spread comes from the distribution over bins where
+    the head has one. A head without bins (YOLO26) is asked through its neighbouring places: the
+    spread is the score-weighted deviation of the boxes of the same finding that a kept box
+    suppresses.
     """
-    candidates = _decode(raw, *_select(raw.logits, min_score), frame, strides)
-    group = candidates.images * raw.logits.shape[1] + candidates.findings
-    best = torchvision.ops.batched_nms(candidates.boxes, candidates.logits, group, DUPLICATE_IOU)
-    kept = candidates.take(best[_ranks(group[best]) < BOXES_PER_FINDING])
-    kept = kept.take(torch.argsort(kept.images, stable=True))
-    if raw.distances.shape[1] > 4:
+    found = _decode(candidates, frame, strides)
+    group = found.images * candidates.shape[1] + found.findings
+    best = suppress(found.boxes, found.logits, group)
+    best = best[np.lexsort((-found.logits[best], found.images[best]))]
+    kept = found.take(best)
+    if candidates.distances.shape[1] > 4:
         return kept
-    return _with_spread_of_duplicates(kept, candidates)
+    return replace(kept, spreads=_spread_of_duplicates(kept, group[best], found, group))
 
 
-def _select(
-    logits: torch.Tensor, min_score: float
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Return image, finding and place of the candidates."""
-    least = float(np.log(min_score) - np.log1p(-min_score)) if min_score > 0 else -np.inf
-    if logits.device.type == "cpu":
-        # numpy, because torch would wake threads that spin on the cores the network runs on.
-        found = np.nonzero(logits.numpy() >= least)
-        image, finding, place = (torch.from_numpy(each) for each in found)
-    else:
-        image, finding, place = (logits >= least).nonzero(as_tuple=True)
-    group = image * logits.shape[1] + finding
-    if len(group) <= CANDIDATES_PER_FINDING:
-        return image, finding, place
-    order = torch.argsort(logits[image, finding, place], descending=True, stable=True)
-    chosen = order[_ranks(group[order]) < CANDIDATES_PER_FINDING]
-    return image[chosen], finding[chosen], place[chosen]
+def suppress(boxes: _Numbers, logits: _Numbers, group: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return which boxes no better box of the same group covers.
+
+    Parameters
+    ----------
+    boxes : ndarray of shape (n, 4), [px]
+        Corners.
+    logits : ndarray of shape (n,)
+        The larger, the better; of equals the first is the better one.
+    group : ndarray of shape (n,)
+        Boxes of different groups do not compete.
+
+    Returns
+    -------
+    ndarray of shape (m,)
+        Indices, at most `BOXES_PER_FINDING` of each group, in no order to rely on.
+
+    Notes
+    -----
+    Greedy suppression of all groups at once: every round keeps the best box that is left of each
+    group and drops those that overlap it by more than `DUPLICATE_IOU`.
+
+    Examples
+    --------
+    >>> boxes = np.array([[0, 0, 10, 10], [1, 0, 11, 10], [20, 0, 30, 10.0]])
+    >>> suppress(boxes, np.array([0.1, 0.9, 0.5]), np.array([0, 0, 0])).tolist()
+    [1, 2]
+    """
+    left = np.lexsort((-logits, group))
+    kept = []
+    for _ in range(BOXES_PER_FINDING):
+        if not len(left):
+            break
+        own = group[left]
+        first = np.flatnonzero(np.concatenate([[True], own[1:] != own[:-1]]))
+        best = left[first]
+        kept.append(best)
+        members = np.diff(first, append=len(left))
+        stays = _overlap(np.repeat(boxes[best], members, axis=0), boxes[left]) <= DUPLICATE_IOU
+        stays[first] = False
+        left = left[stays]
+    return np.concatenate(kept) if kept else left
 
 
-def _decode(
-    raw: RawOutput,
-    image: torch.Tensor,
-    finding: torch.Tensor,
-    place: torch.Tensor,
-    frame: tuple[int, int],
-    strides: Sequence[int],
-) -> Marks:
-    centre_x, centre_y, stride = _grid(place, frame, strides)
-    distances = raw.distances[image, :, place].double()
+def _decode(candidates: Candidates, frame: tuple[int, int], strides: Sequence[int]) -> Marks:
+    centre_x, centre_y, stride = _grid(candidates.places, frame, strides)
+    distances = candidates.distances.astype(np.float64)
     bins = distances.shape[1] // 4
     if bins > 1:
-        shares = distances.view(-1, 4, bins).softmax(2)
-        values = torch.arange(bins, device=shares.device, dtype=shares.dtype)
+        shares = _softmax(distances.reshape(-1, 4, bins))
+        values = np.arange(bins, dtype=np.float64)
         distances = shares @ values
-        variances = (shares @ values**2 - distances**2).clamp(min=0)
-        spreads = variances.sqrt().mean(1) * stride
+        variances = np.maximum(shares @ values**2 - distances**2, 0)
+        spreads = np.sqrt(variances).mean(axis=1) * stride
     else:
-        spreads = torch.full_like(centre_x, torch.nan)
-    left, top, right, bottom = (distances * stride[:, None]).unbind(1)
-    boxes = torch.stack(
-        [centre_x - left, centre_y - top, centre_x + right, centre_y + bottom], dim=1
+        spreads = np.full(len(stride), np.nan)
+    left, top, right, bottom = (distances * stride[:, None]).T
+    boxes = np.column_stack([centre_x - left, centre_y - top, centre_x + right, centre_y + bottom])
+    return Marks(
+        candidates.images,
+        candidates.findings,
+        candidates.logits.astype(np.float64),
+        boxes,
+        spreads,
     )
-    return Marks(image, finding, raw.logits[image, finding, place].double(), boxes, spreads)
+
+
+def _softmax(logits: _Numbers) -> _Numbers:
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
 
 
 def _grid(
-    place: torch.Tensor, frame: tuple[int, int], strides: Sequence[int]
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    places: NDArray[np.int64], frame: tuple[int, int], strides: Sequence[int]
+) -> tuple[_Numbers, _Numbers, _Numbers]:
     """Return where places lie, and the stride of their level."""
     height_px, width_px = frame
-    x, y, size = (torch.zeros(len(place), dtype=torch.float64, device=place.device) for _ in "xys")
-    first = 0
-    for stride in strides:
-        columns, rows = width_px // stride, height_px // stride
-        here = (place >= first) & (place < first + columns * rows)
-        within = place - first
-        x = torch.where(here, (within % columns + 0.5) * stride, x)
-        y = torch.where(here, (within // columns + 0.5) * stride, y)
-        size = torch.where(here, float(stride), size)
-        first += columns * rows
-    return x, y, size
+    columns = np.array([width_px // stride for stride in strides])
+    rows = np.array([height_px // stride for stride in strides])
+    ends = np.cumsum(columns * rows)
+    level = np.searchsorted(ends, places, side="right")
+    row, column = np.divmod(places - (ends - columns * rows)[level], columns[level])
+    stride = np.array(strides, dtype=np.float64)[level]
+    return (column + 0.5) * stride, (row + 0.5) * stride, stride
 
 
-def _ranks(group: torch.Tensor) -> torch.Tensor:
-    """Return how many elements of the same group stand before each element."""
-    order = torch.argsort(group, stable=True)
-    grouped = group[order]
-    position = torch.arange(len(group), device=group.device)
-    is_first = torch.ones_like(group, dtype=torch.bool)
-    is_first[1:] = grouped[1:] != grouped[:-1]
-    ranks = torch.empty_like(order)
-    ranks[order] = position - torch.where(is_first, position, 0).cummax(0).values
-    return ranks
+def _spread_of_duplicates(
+    kept: Marks, kept_group: NDArray[np.int64], found: Marks, group: NDArray[np.int64]
+) -> _Numbers:
+    """Return how far the boxes lie apart that mean the same as each that was kept."""
+    by_group = np.lexsort((-found.logits, group))
+    first, end = (np.searchsorted(group[by_group], kept_group, side) for side in ("left", "right"))
+    members = np.minimum(end - first, _SPREAD_CANDIDATES)
+    owner = np.repeat(np.arange(len(members)), members)
+    rank = np.arange(len(owner)) - np.repeat(np.cumsum(members) - members, members)
+    member = by_group[first[owner] + rank]
+    near = _overlap(kept.boxes[owner], found.boxes[member]) >= DUPLICATE_IOU
+    owner, member = owner[near], member[near]
+
+    def mean(numbers: _Numbers) -> _Numbers:
+        weight = sigmoid(found.logits[member])
+        total = np.bincount(owner, weight, len(members))
+        sums = [np.bincount(owner, weight * each, len(members)) for each in numbers.T]
+        return np.column_stack(sums) / np.maximum(total, np.finfo(np.float64).tiny)[:, None]
+
+    boxes = found.boxes[member]
+    spread = np.sqrt(mean((boxes - mean(boxes)[owner]) ** 2)).mean(axis=1)
+    return np.where(np.bincount(owner, minlength=len(members)) > 1, spread, np.nan)
 
 
-def _with_spread_of_duplicates(kept: Marks, candidates: Marks) -> Marks:
-    if not len(kept.images):
-        return kept
-    near = candidates.take(torch.argsort(candidates.logits, descending=True))
-    rank = _ranks(near.images)
-    near, rank = near.take(rank < _SPREAD_CANDIDATES), rank[rank < _SPREAD_CANDIDATES]
-    table = (int(candidates.images.max()) + 1, int(rank.max()) + 1)
-    boxes = near.boxes.new_zeros((*table, 4))
-    findings = torch.full(table, -1, device=boxes.device)
-    scores = near.logits.new_zeros(table)
-    boxes[near.images, rank] = near.boxes
-    findings[near.images, rank] = near.findings
-    scores[near.images, rank] = near.logits.sigmoid()
-
-    boxes, findings, scores = boxes[kept.images], findings[kept.images], scores[kept.images]
-    is_duplicate = _overlap(kept.boxes[:, None], boxes) >= DUPLICATE_IOU
-    is_duplicate &= findings == kept.findings[:, None]
-    weight = (is_duplicate * scores)[:, None]
-    weight = weight / weight.sum(2, keepdim=True)
-    mean = weight @ boxes
-    variance = weight @ (boxes - mean) ** 2
-    spread = variance.sqrt().mean((1, 2))
-    spread = torch.where(is_duplicate.sum(1) > 1, spread, torch.nan)
-    return Marks(kept.images, kept.findings, kept.logits, kept.boxes, spread)
-
-
-def _overlap(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-    """Return the IoU of boxes, pair by pair."""
-    inner = torch.minimum(one[..., 2:], other[..., 2:]) - torch.maximum(
-        one[..., :2], other[..., :2]
-    )
-    shared = inner.clamp(min=0).prod(-1)
-    areas = (one[..., 2:] - one[..., :2]).prod(-1) + (other[..., 2:] - other[..., :2]).prod(-1)
-    return shared / (areas - shared)
+def _overlap(one: _Numbers, other: _Numbers) -> _Numbers:
+    """Return the IoU of boxes, pair by pair; 0 where both are empty."""
+    inner = np.minimum(one[..., 2:], other[..., 2:]) - np.maximum(one[..., :2], other[..., :2])
+    shared = np.maximum(inner, 0).prod(axis=-1)
+    areas = (one[..., 2:] - one[..., :2]).prod(axis=-1)
+    areas = areas + (other[..., 2:] - other[..., :2]).prod(axis=-1)
+    union = areas - shared
+    return np.asarray(np.divide(shared, union, out=np.zeros_like(shared), where=union > 0))

@@ -2,13 +2,25 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
+from datetime import datetime
+from urllib.parse import parse_qsl, unquote, urlsplit
 
+from backend import image_links
 from backend.domain.images import Image
+from backend.formats.image_cache import ImageCache, SmallCopy, small_copy
 from backend.formats.radiographs import UnreadableImageError
+from backend.settings import Settings
 from backend.store.unit_of_work import Store
-from ml_backend.image_cache import ImageCache, SmallCopy, small_copy
-from ml_backend.image_source import ImageSource, NotAnImageError, read_registered
+from backend.terminal import now
+from ml_backend.image_source import (
+    ForbiddenAddressError,
+    ImageSource,
+    NotAnImageError,
+    read_registered,
+)
+
+_UPLOADS = "/data/"
+_REMEMBERED = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,34 +46,43 @@ class TaskImages:
     ----------
     source : ImageSource
         Fetches what is not on this machine.
-    backend_url : str
-        Links to this server are images of the store.
+    settings : Settings
+        Where the neighbours are, and what links and requests are signed with.
     store : Store or None
         The database; without it every link is fetched.
     cache : ImageCache or None
         Where small copies are kept; none are when None.
+    clock : callable
+        Gives the time; aware.
     """
 
     def __init__(
         self,
         source: ImageSource,
+        settings: Settings,
         *,
-        backend_url: str,
         store: Store | None = None,
         cache: ImageCache | None = None,
+        clock: Callable[[], datetime] = now,
     ) -> None:
         self._source = source
-        self._own = f"{backend_url.rstrip('/')}/images/"
+        self._settings = settings
+        self._own = f"{settings.backend_url.rstrip('/')}/images/"
+        self._label_studio = settings.label_studio_url.rstrip("/")
         self._store = store
         self._cache = cache
+        self._clock = clock
+        self._pixel_hashes: dict[str, str] = {}  # of images whose copies were kept
 
-    def find(self, address: object) -> TaskImage:
+    def find(self, address: object, project_id: object = None) -> TaskImage:
         """Return how to get an image.
 
         Parameters
         ----------
         address : object
             What a task gives as its image.
+        project_id : object
+            What it gives as its project; Label Studio shows uploads to the project's users only.
 
         Returns
         -------
@@ -69,9 +90,11 @@ class TaskImages:
             Nothing is read yet.
         """
         image_id = self._registered_id(address)
-        if image_id is None:
-            return TaskImage(lambda: small_copy(self._source.fetch(address)), is_remote=True)
-        return TaskImage(lambda: self._read(image_id, address), is_remote=False)
+        if image_id is not None:
+            return TaskImage(lambda: self._read(image_id, address), is_remote=False)
+        if isinstance(address, str) and address.startswith(_UPLOADS):
+            address = self._label_studio + address  # as Label Studio writes them into tasks
+        return TaskImage(lambda: self._fetch(address, project_id), is_remote=True)
 
     def _registered_id(self, address: object) -> str | None:
         if self._store is None or not isinstance(address, str):
@@ -83,14 +106,65 @@ class TaskImages:
 
     def _read(self, image_id: str, address: object) -> SmallCopy:
         assert self._store is not None  # noqa: S101 - else it has no id
+        self._check_link(image_id, str(address))
+        known = self._pixel_hashes.get(image_id)  # an id never means another picture
+        kept = self._cache.find(known) if known and self._cache else None
+        if kept is not None:
+            return kept
         with self._store.snapshot() as unit:
             image = unit.images.get(image_id)
         if image is None:
             return small_copy(self._source.fetch(address))  # the backend says what is wrong
         try:
-            return read_small(image, self._cache)
+            copy = read_small(image, self._cache)
         except UnreadableImageError as problem:
             raise NotAnImageError(str(problem)) from problem
+        if len(self._pixel_hashes) >= _REMEMBERED:
+            self._pixel_hashes.clear()
+        self._pixel_hashes[image_id] = image.pixel_hash
+        return copy
+
+    def _check_link(self, image_id: str, address: str) -> None:
+        """Ask of a link what the backend would ask of it."""
+        given = dict(parse_qsl(urlsplit(address).query))
+        try:
+            image_links.verify(
+                image_id,
+                expires=given.get("expires", ""),
+                signature=given.get("signature", ""),
+                secret=self._settings.image_link_secret,
+                now=self._clock(),
+            )
+        except image_links.ImageLinkError as problem:
+            raise ForbiddenAddressError(f"image {image_id}: {problem}") from problem
+
+    def _fetch(self, address: object, project_id: object) -> SmallCopy:
+        token = None
+        if isinstance(address, str) and self._is_upload(address):
+            token = self._token(project_id)
+        return small_copy(self._source.fetch(address, token=token))
+
+    def _is_upload(self, address: str) -> bool:
+        path = unquote(urlsplit(address).path)  # ".." would lead out of the uploads
+        return address.startswith(self._label_studio + _UPLOADS) and ".." not in path
+
+    def _token(self, project_id: object) -> str | None:
+        """Return the token of a user who may see the uploads of a project."""
+        # Imported here, because it takes a second, and tasks of ours are no uploads.
+        from backend.desk import service_token  # noqa: PLC0415
+
+        admin = self._settings.label_studio_admin_token
+        if admin is not None:
+            return admin.get_secret_value()
+        if self._store is None:
+            return None
+        with self._store.snapshot() as unit:
+            owners = [
+                project.reader_id
+                for project in unit.readers.projects()
+                if project.project_id == project_id
+            ]
+        return service_token(self._settings, owners[0]) if owners else None
 
 
 def read_small(image: Image, cache: ImageCache | None) -> SmallCopy:

@@ -13,6 +13,12 @@ from PIL import Image
 
 _TRACKERS = ("clearml", "comet", "dvc", "mlflow", "raytune", "tensorboard", "wandb")
 
+_SWITCHES = {
+    "YOLO_AUTOINSTALL": "False",
+    "YOLO_VERBOSE": "False",
+    "ULTRALYTICS_SAFE_LOAD": "True",
+}
+
 # ultralytics reads its switches from the environment while it is imported and offers no other
 # door; nothing of ours is configured here, so these are not settings of the project.
 _environ = os.environ  # noqa: TID251
@@ -45,22 +51,24 @@ def import_ultralytics() -> Any:  # noqa: ANN401 - the package ships no types
     UltralyticsImportedTooEarlyError
         If it was already imported elsewhere, so that the switches come too late.
     """
-    if "ultralytics" in sys.modules:
+    if "ultralytics" in sys.modules and not _was_started_by_us():
         raise UltralyticsImportedTooEarlyError(
             "import ultralytics through ml_backend.ultralytics_settings only"
         )
-    _environ.setdefault("YOLO_OFFLINE", "True")
-    _environ.update(
-        YOLO_AUTOINSTALL="False",
-        YOLO_VERBOSE="False",
-        YOLO_CONFIG_DIR=_private_folder().name,
-        ULTRALYTICS_SAFE_LOAD="True",
-    )
+    if "ultralytics" not in sys.modules:
+        _environ.setdefault("YOLO_OFFLINE", "True")
+        _environ.update(_SWITCHES, YOLO_CONFIG_DIR=_private_folder().name)
     plain_open = Image.open
     package = importlib.import_module("ultralytics")
     Image.open = plain_open  # ultralytics puts an opener there that wants a HEIF library
     package.settings.update(sync=False, **dict.fromkeys(_TRACKERS, False))
     return package
+
+
+def _was_started_by_us() -> bool:
+    # Training on several GPUs starts processes that import ultralytics before anything of ours;
+    # they inherit the switches, and the settings file with everything off.
+    return all(_environ.get(name) == value for name, value in _SWITCHES.items())
 
 
 def import_part(name: str) -> Any:  # noqa: ANN401 - the package ships no types

@@ -9,14 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
+from backend.domain.consensus.logistic import logit, sigmoid
 from backend.domain.findings import Finding
 from backend.domain.score_calibration import Scoring
 from ml_backend.detector import Detections
 from ml_backend.letterbox import Letterbox, Radiograph, letterbox
 from ml_backend.runtimes.choice import choose_runtime, open_runtime
-from ml_backend.runtimes.network import UnusableWeightsError
-from ml_backend.runtimes.raw_output import RawOutput, Runtime
-from ml_backend.runtimes.torch_runtime import choose_device
+from ml_backend.runtimes.device import choose_device
+from ml_backend.runtimes.network_facts import UnusableWeightsError
+from ml_backend.runtimes.raw_output import Candidates, Runtime
 from ml_backend.suppression import find_marks
 
 TITLES = tuple(finding.title for finding in Finding)
@@ -78,7 +79,7 @@ class YoloDetector:
                 f"{len(titles)} findings in their order: {', '.join(titles)}"
             )
         self.model_version = model_version
-        self.min_score = min_score
+        self._least_logit = float(logit(np.array(min_score))) if min_score > 0 else -np.inf
         self.thresholds: Mapping[Finding, float] = scoring.thresholds if scoring else {}
         self._scoring = scoring
         self.image_size_px = image_size_px or facts.image_size_px
@@ -145,26 +146,30 @@ class YoloDetector:
         found: dict[int, Detections] = {}
         for batch in _batches_of_equal_shape(frames, self.batch_size):
             together = [frames[index] for index in batch]
-            raw = self._runtime.forward(np.stack([frame.pixels for frame in together]))
-            found |= zip(batch, self._detections(raw, together), strict=True)
+            pixels = np.stack([frame.pixels for frame in together])
+            candidates = self._runtime.look(pixels, self._least_logit)
+            found |= zip(batch, self._detections(candidates, together), strict=True)
         return [found[index] for index in range(len(frames))]
 
-    def _detections(self, raw: RawOutput, frames: Sequence[Letterbox]) -> Iterator[Detections]:
-        height_px, width_px = frames[0].pixels.shape
-        marks = find_marks(
-            raw, (height_px, width_px), strides=self._strides, min_score=self.min_score
-        )
-        features = raw.features.cpu().numpy()
-        boxes = marks.boxes.cpu().numpy()
-        if not (raw.is_finite() and np.isfinite(features).all() and np.isfinite(boxes).all()):
+    def _detections(
+        self, candidates: Candidates, frames: Sequence[Letterbox]
+    ) -> Iterator[Detections]:
+        features = candidates.features
+        if not (
+            candidates.is_finite
+            and np.isfinite(candidates.distances).all()
+            and np.isfinite(features).all()
+        ):
             raise BrokenDetectorError(
                 f"the weights of {self.model_version} give numbers that are not finite; "
                 "roll back with `overread models rollback` and train again"
             )
-        findings = marks.findings.cpu().numpy()
-        raw_scores, spreads = marks.logits.sigmoid().cpu().numpy(), marks.spreads.cpu().numpy()
+        height_px, width_px = frames[0].pixels.shape
+        marks = find_marks(candidates, (height_px, width_px), strides=self._strides)
+        boxes, findings, spreads = marks.boxes, marks.findings, marks.spreads
+        raw_scores = sigmoid(marks.logits)
         scores = self._scoring.calibrate(findings, raw_scores) if self._scoring else raw_scores
-        ends = np.searchsorted(marks.images.cpu().numpy(), np.arange(len(frames) + 1))
+        ends = np.searchsorted(marks.images, np.arange(len(frames) + 1))
         for number, frame in enumerate(frames):
             own = slice(ends[number], ends[number + 1])
             corners = frame.to_image(boxes[own])

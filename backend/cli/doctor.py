@@ -90,6 +90,7 @@ def _examine(settings: Settings) -> Iterator[Checkup]:
         "start it: overread up; or set OVERREAD_BACKEND_URL",
     )
     yield _ml_backend(settings)
+    yield _image_cache(settings)
     yield _label_studio_command(settings)
     yield Checkup(
         "training and scoring",
@@ -180,6 +181,18 @@ def _label_studio_command(settings: Settings) -> Checkup:
             "`overread up` installs it; or set OVERREAD_LABEL_STUDIO_COMMAND",
         )
     return Checkup("label-studio command", "not on this machine; readers are added elsewhere")
+
+
+def _image_cache(settings: Settings) -> Checkup:
+    # Imported here, because it takes a moment and is of no use elsewhere.
+    from backend.formats.image_cache import ImageCache  # noqa: PLC0415
+
+    cache = ImageCache(settings.image_cache_dir, settings.image_cache_bytes)
+    state = f"{cache.kept_bytes / 1e9:.1f} GB of at most {settings.image_cache_gb:g} GB"
+    if cache.has_room():
+        return Checkup("image cache", state)
+    more = "scoring reads what is left out from the originals; OVERREAD_IMAGE_CACHE_GB keeps more"
+    return Checkup("image cache", f"{state}; full", advice=more)
 
 
 def _ml_backend(settings: Settings) -> Checkup:

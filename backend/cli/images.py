@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 
 from backend.domain.skipped import Skipped
+from backend.formats.image_cache import ImageCache
 from backend.opened import open_store
+from backend.settings import Settings
 from backend.terminal import Steps, console, now, print_json, print_skipped
 from backend.workflow import image_sets
 from backend.workflow.reconcile_again import reconcile_again
@@ -73,10 +75,14 @@ def folder_of_images(
 
 
 def _register(images: ImageSet, skipped: list[Skipped], *, as_json: bool) -> None:
-    store = open_store()
+    settings = Settings()
+    store = open_store(settings)
+    cache = ImageCache(settings.image_cache_dir, settings.image_cache_bytes)
     with Steps() as steps:
         steps.step("registering images", len(images.files))
-        report = register_images(store, images, now=now(), on_image=steps.advance_by)
+        report = register_images(
+            store, images, now=now(), on_image=steps.advance_by, on_pixels=cache.prepare
+        )
         if report.readings or report.unchanged_readings:
             _, left_out = reconcile_again(
                 store,

@@ -25,6 +25,7 @@ _COMMANDS = {
     "adjudicate": "backend.cli.adjudicate:app",
     "queue": "backend.cli.queue:app",
     "models": "backend.cli.models:app",
+    "datasets": "backend.cli.datasets:app",
     "release": "backend.cli.releases:app",
     "accounts": "backend.cli.accounts:app",
     "tokens": "backend.cli.tokens:app",

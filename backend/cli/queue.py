@@ -6,18 +6,24 @@ from typing import Annotated
 
 import typer
 
+from backend.cli import queue_signal
 from backend.desk import open_desk, queue_rules
+from backend.domain.acquisition.cost import CostModel
+from backend.domain.acquisition.strategies import STRATEGIES
 from backend.opened import open_store
 from backend.settings import Settings
+from backend.store.unit_of_work import Store
 from backend.terminal import console, now, print_json, print_table
-from backend.workflow.fill_worklists import fill_worklists
+from backend.workflow.fill_worklists import QueueRules, fill_worklists, plan_worklists
+from backend.workflow.gather_evidence import gather_cost
 from backend.workflow.list_skipped import list_skipped
 from backend.workflow.offer_second_looks import offer_second_looks
 from backend.workflow.reorder_worklists import reorder_worklists
-from backend.workflow.show_queue import show_queue
+from backend.workflow.show_queue import QueueRow, planned_queue, show_queue
 from backend.workflow.synchronise import synchronise
 
 app = typer.Typer(help="What is read next, and why.", no_args_is_help=True)
+app.command()(queue_signal.signal)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
@@ -25,26 +31,16 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON."
 @app.command()
 def show(*, as_json: AsJson = False) -> None:
     """Show the open images in the order in which they are read."""
-    with open_store().snapshot() as unit:
+    settings = Settings()
+    store = open_store(settings)
+    with store.snapshot() as unit:
         rows = show_queue(unit)
+        cost = gather_cost(unit)
     if as_json:
         print_json([asdict(row) for row in rows])
         return
-    print_table(
-        "Queue",
-        ("rank", "image", "score", "channel", "why", "readers"),
-        [
-            (
-                row.rank,
-                row.image_id,
-                f"{row.score:.3f}",
-                row.channel,
-                row.reason,
-                ", ".join(row.readers),
-            )
-            for row in rows
-        ],
-    )
+    print_queue("Queue", rows, cost)
+    queue_signal.tell(queue_signal.weigh(store, settings))
 
 
 @app.command()
@@ -68,12 +64,22 @@ def refill(
     size: Annotated[
         int | None, typer.Option(min=1, help="At most so many images; else until lists are full.")
     ] = None,
+    strategy: Annotated[
+        str | None,
+        typer.Option(help=f"How images are chosen: {', '.join(STRATEGIES)}."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would be chosen; change nothing.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Choose what is read next, top up and re-order the worklists, push them to Label Studio."""
-    settings = Settings()
-    store = open_store(settings)
+    settings = Settings() if strategy is None else Settings(queue_strategy=strategy)
     rules = queue_rules(settings)
+    store = open_store(settings)
+    if dry_run:
+        show_plan(store, rules, size, as_json=as_json)
+        return
     with store.transaction() as unit:
         asked_again = offer_second_looks(unit, rules, now=now())
         entries = fill_worklists(unit, rules, now=now(), size=size)
@@ -109,6 +115,70 @@ def refill(
                 "reads yet; see: overread readers list"
             )
         tell([*problems, *report.notices])
+
+
+def show_plan(store: Store, rules: QueueRules, size: int | None, *, as_json: bool) -> None:
+    """Show what would be chosen.
+
+    Parameters
+    ----------
+    store : Store
+        The database; nothing is written.
+    rules : QueueRules
+        How images are chosen.
+    size : int or None
+        At most so many images.
+    as_json : bool
+        Whether a program reads it.
+    """
+    with store.snapshot() as unit:
+        plan = plan_worklists(unit, rules, now=now(), size=size)
+    rows = planned_queue(plan.entries)
+    if as_json:
+        print_json([asdict(row) for row in rows])
+        return
+    print_queue(f"Would be chosen by {rules.strategy}", rows, plan.question.cost)
+    console.print("dry run: nothing was changed")
+
+
+def print_queue(title: str, rows: Sequence[QueueRow], cost: CostModel) -> None:
+    """Print images that are to be read, for people.
+
+    Parameters
+    ----------
+    title : str
+        Above the table.
+    rows : sequence of QueueRow
+        By rank.
+    cost : CostModel
+        How long reading takes.
+    """
+    print_table(
+        title,
+        ("rank", "image", "score", "channel", "top finding", "expected s", "readers", "why"),
+        [
+            (
+                row.rank,
+                row.image_id,
+                f"{row.score:.3f}",
+                row.channel,
+                row.top_finding,
+                None if row.expected_seconds is None else round(row.expected_seconds),
+                ", ".join(row.readers),
+                row.reason,
+            )
+            for row in rows
+        ],
+    )
+    if rows:
+        seconds = [(row.expected_seconds or 0.0) * len(row.readers) for row in rows]
+        unknown = sum(row.expected_seconds is None for row in rows)
+        minutes = round(sum(seconds) / 60)
+        console.print(
+            f"about {minutes} minute{'' if minutes == 1 else 's'} of reading"
+            + (f", and {unknown} images that no model has scored" if unknown else "")
+            + f"; {cost.in_words}"
+        )
 
 
 def tell(problems: Sequence[str]) -> None:

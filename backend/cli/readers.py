@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from backend.accounts import hash_password
-from backend.cli import reader_agreement, reader_stats, reading_history
+from backend.cli import reader_agreement, reader_duties, reader_stats, reading_history
 from backend.desk import open_desk, open_reading_room, service_token
 from backend.domain.worklists import EntryState
 from backend.opened import open_store
@@ -22,6 +22,7 @@ app = typer.Typer(help="Readers, their worklists, and how well they read.", no_a
 app.command()(reader_stats.stats)
 app.command()(reader_agreement.agreement)
 app.command()(reading_history.history)
+app.command()(reader_duties.duty)
 
 SHARED_ORGANISATION = (
     "All readers share one Label Studio organisation (OVERREAD_LABEL_STUDIO_ADMIN_TOKEN is set): "

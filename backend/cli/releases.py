@@ -51,7 +51,9 @@ def create(
         version = (
             unit.datasets.get(dataset)
             if dataset
-            else cut_training_set(unit, seed=settings.seed, now=now())
+            else cut_training_set(
+                unit, seed=settings.seed, now=now(), repeat_below=settings.train_repeat_below
+            )
         )
     folder = output or settings.data_dir / "releases" / f"{version.name}-{release_format.value}"
     with Steps() as steps:

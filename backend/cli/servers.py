@@ -112,6 +112,7 @@ def _demo_settings(folder: Path) -> Settings:
         ml_backend_url=f"http://127.0.0.1:{ports['ml_backend']}",
         ml_backend_port=ports["ml_backend"],
         worklist_size=_DEMO_WORKLIST,
+        adaptive_panels=False,  # in one go: nobody waits for a night to ask a third reader
         base_weights=str(sample.WEIGHTS),
         train_image_size_px=_DEMO_IMAGE_SIZE_PX,
         train_epochs=_DEMO_EPOCHS,

@@ -235,7 +235,9 @@ def _images_waiting(unit: UnitOfWork) -> int:
 
 def _release(store: Store, settings: Settings, steps: Steps) -> Path:
     with store.transaction() as unit:
-        version = cut_training_set(unit, seed=settings.seed, now=now())
+        version = cut_training_set(
+            unit, seed=settings.seed, now=now(), repeat_below=settings.train_repeat_below
+        )
     folder = settings.data_dir / "releases" / f"{version.name}-yolo"
     if not folder.exists():
         steps.step(f"releasing dataset {version.name}", len(version.images))

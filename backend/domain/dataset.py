@@ -8,6 +8,7 @@ from datetime import datetime
 
 from backend.domain.consensus.clusters import Cluster
 from backend.domain.images import Image, Split
+from backend.domain.skipped import Skipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +25,19 @@ class DatasetImage:
         Everybody who read the image, sorted.
     is_adjudicated : bool
         Whether an adjudicator settled every dispute and confirmed that nothing is missing.
+    weight : float
+        How much a test image counts in figures, from 0 on, 1 on average: rare findings are
+        over-represented in the test split, and count as often as they occur.
+    repeat_factor : float
+        How often training shows the image on average, from 1 on.
     """
 
     image: Image
     clusters: tuple[Cluster, ...]
     readers: tuple[str, ...]
     is_adjudicated: bool = False
+    weight: float = 1.0
+    repeat_factor: float = 1.0
 
     @property
     def split(self) -> Split:
@@ -61,6 +69,10 @@ class DatasetVersion:
         When it was cut; aware.
     images : tuple of DatasetImage
         By image id.
+    seed : int or None
+        What decided which new patients went to which split; None where it was not kept.
+    left_out : tuple of Skipped
+        Images with a consensus that are not in it, and why.
     """
 
     name: str
@@ -68,6 +80,8 @@ class DatasetVersion:
     consensus_method: str
     created_at: datetime
     images: tuple[DatasetImage, ...]
+    seed: int | None = None
+    left_out: tuple[Skipped, ...] = ()
 
     def in_split(self, split: Split) -> tuple[DatasetImage, ...]:
         """Return the images of one split.
@@ -84,6 +98,26 @@ class DatasetVersion:
         """
         return tuple(member for member in self.images if member.split is split)
 
+    def manifest(self) -> dict[str, object]:
+        """Return everything that the version consists of, as plain values.
+
+        Returns
+        -------
+        dict
+            With the content that `sha256` is the hash of: every image with its pixel hash,
+            split, readers, weight and repeat factor where they are not 1, and its boxes as
+            finding, edges in pixels, score, probability, state and supporters.
+        """
+        return {
+            "name": self.name,
+            "sha256": self.sha256,
+            "consensus_method": self.consensus_method,
+            "created_at": self.created_at.isoformat(),
+            "seed": self.seed,
+            "content": _content(self.images),
+            "left_out": [{"image": each.what, "why": each.why} for each in self.left_out],
+        }
+
 
 def content_sha256(images: Sequence[DatasetImage]) -> str:
     """Return the hash that identifies a dataset version's content.
@@ -96,18 +130,26 @@ def content_sha256(images: Sequence[DatasetImage]) -> str:
     Returns
     -------
     str
-        SHA-256, hexadecimal, of the images, splits, boxes and supporters as canonical JSON.
-        Coordinates are rounded to 0.01 px and probabilities to 1e-6, so that the hash does not
-        depend on the machine.
+        SHA-256, hexadecimal, of the images, splits, weights, repeat factors, boxes and
+        supporters as canonical JSON. Coordinates are rounded to 0.01 px and other numbers to
+        1e-6, so that the hash does not depend on the machine.
     """
-    content = [
+    content = _content(images)
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _content(images: Sequence[DatasetImage]) -> list[dict[str, object]]:
+    return [
         {
             "image": member.image.id,
             "pixels": member.image.pixel_hash,
             "split": member.split,
             "readers": sorted(member.readers),
-            # Only where it is so: hashes of version 0.1 stay what they are.
+            # Only where it is so: hashes of earlier versions stay what they are.
             **({"adjudicated": True} if member.is_adjudicated else {}),
+            **_unless_one("weight", member.weight),
+            **_unless_one("repeat", member.repeat_factor),
             "boxes": sorted(
                 [
                     int(cluster.finding),
@@ -122,5 +164,8 @@ def content_sha256(images: Sequence[DatasetImage]) -> str:
         }
         for member in sorted(images, key=lambda member: member.image.id)
     ]
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _unless_one(name: str, value: float) -> dict[str, float]:
+    rounded = round(float(value), 6)
+    return {} if rounded == 1.0 else {name: rounded}

@@ -37,6 +37,8 @@ class Image:
         None until the image first enters a dataset version.
     original_width_px, original_height_px : int or None, [px]
         Size of the original that this file was resized from; None when it was not.
+    look_hash : str or None
+        What it looks like, see `near_duplicates.look_hash`; None where nobody has looked yet.
     """
 
     id: str
@@ -50,3 +52,4 @@ class Image:
     split: Split | None = None
     original_width_px: int | None = None
     original_height_px: int | None = None
+    look_hash: str | None = None

@@ -9,7 +9,11 @@ from backend.domain.score_calibration import Scoring
 
 
 class ModelState(StrEnum):
-    """Standing of a model version; at most one is champion."""
+    """Standing of a model version; at most one is champion.
+
+    A challenger has passed the gate and scores in the shadow of the champion; without shadow mode
+    it is none for longer than a transaction.
+    """
 
     CHALLENGER = "challenger"
     CHAMPION = "champion"
@@ -44,6 +48,10 @@ class ModelVersion:
     scoring : Scoring or None
         How its raw scores become probabilities, and from which on boxes are shown; None when it
         was not calibrated.
+    gate : mapping or None
+        What the gate said, with its reasons; None for weights that came from outside.
+    shadow_since : datetime or None
+        Since when it scores silently beside the champion; None when it does not.
     """
 
     name: str
@@ -56,3 +64,5 @@ class ModelVersion:
     report: Mapping[str, object] = field(default_factory=dict)
     promoted_at: datetime | None = None
     scoring: Scoring | None = None
+    gate: Mapping[str, object] | None = None
+    shadow_since: datetime | None = None

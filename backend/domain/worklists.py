@@ -1,8 +1,10 @@
 """What a reader is asked to read, and why."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
+from backend.domain.findings import Finding
 from backend.domain.readings import Arm
 
 
@@ -87,6 +89,12 @@ class WorklistEntry:
         Key in the store; None before it is saved.
     skip : Skip or None
         Why it was skipped; None unless it is.
+    top_finding : Finding or None
+        What the image was chosen for, or what the model is surest of; None when nothing is marked.
+    expected_seconds : float or None, [s]
+        How long reading it will take; None when that is not known.
+    asked_at : datetime or None
+        Since when its reader is asked for it, aware; None before it is saved.
     """
 
     image_id: str
@@ -105,6 +113,9 @@ class WorklistEntry:
     task_id: int | None = None
     id: int | None = None
     skip: Skip | None = None
+    top_finding: Finding | None = None
+    expected_seconds: float | None = None
+    asked_at: datetime | None = None
 
     @property
     def key(self) -> int:

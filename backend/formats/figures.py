@@ -1,6 +1,6 @@
 """Figures, as PNG.
 
-The only module that imports matplotlib, which takes a second: import it where a figure is drawn.
+Imports matplotlib, which takes a second: import it where a figure is drawn.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,18 +10,17 @@ from pathlib import Path
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
+from backend.domain.acquisition.learning_curve import CurvePoint, Forecast
 from backend.domain.consensus.verdict import Verdict
 from backend.domain.findings import Finding
 from backend.domain.metrics.calibration import ReliabilityCurve
+from backend.formats.drawing import COLOURS, EMPTY, FAINT, INK
+from backend.formats.drawing import empty_figure as _figure
+from backend.formats.drawing import save as _save
 
-INK, FAINT, EMPTY = "#222222", "#8a8a8a", "#ececec"
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-"""Okabe and Ito's, which people with any colour vision can tell apart."""
 MARKERS = ("o", "s", "^", "D", "v", "P")
 HISTOGRAM_BINS = 20
 
@@ -161,6 +160,45 @@ def conflict_picture(path: Path, pixels: NDArray[np.uint8], verdict: Verdict, ti
     _save(figure, path)
 
 
+def learning_curve(path: Path, points: Sequence[CurvePoint], expected: Forecast) -> None:
+    """Draw what reading has brought, and what more is expected to bring.
+
+    Parameters
+    ----------
+    path : Path
+        The PNG to write.
+    points : sequence of CurvePoint
+        The model versions.
+    expected : Forecast
+        What follows from them.
+    """
+    figure = _figure(6.4, 4.2)
+    axes = figure.add_subplot()
+    axes.fill_between(
+        expected.at, expected.curve_low, expected.curve_high,
+        color=COLOURS[0], alpha=0.15, linewidth=0, label="95 % interval",
+    )  # fmt: skip
+    axes.plot(expected.at, expected.curve, color=COLOURS[0], linewidth=1.5, label="expected")
+    axes.axvline(expected.read_images, color=FAINT, linewidth=1, linestyle="--")
+    axes.scatter(
+        [point.read_images for point in points], [point.map40 for point in points],
+        color=COLOURS[1], zorder=3, label="model versions",
+    )  # fmt: skip
+    axes.set_title(
+        f"{expected.more_images:,} more images: {expected.gain:+.3f} ± {expected.margin:.3f}",
+        fontsize=12, loc="left", color=INK,
+    )  # fmt: skip
+    axes.set(xlabel="images learned from", ylabel="mAP@0.4")
+    axes.set_ylim(bottom=0)
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.legend(frameon=False, fontsize=9, loc="lower right")
+    axes.grid(color=EMPTY, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=9, labelcolor=INK)
+    _save(figure, path)
+
+
 def _box(axes: Axes, box: NDArray[np.float64], text: str, colour: str, *, line: int) -> None:
     """Draw a box, and its text on a line at the foot."""
     left, top, right, bottom = box.tolist()
@@ -192,15 +230,3 @@ def _points(curve: ReliabilityCurve) -> tuple[NDArray[np.float64], NDArray[np.fl
     predicted, point = np.unique(curve.predicted.round(9), return_inverse=True)
     counts = np.bincount(point, weights=curve.counts)
     return predicted, np.bincount(point, weights=curve.counts * curve.observed) / counts
-
-
-def _figure(width: float, height: float) -> Figure:
-    """Return an empty figure of a size in inches that needs no display."""
-    figure = Figure(figsize=(width, height), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _save(figure: Figure, path: Path) -> None:
-    """Write a PNG that is the same wherever it is drawn."""
-    figure.savefig(path, format="png", metadata={"Software": None})

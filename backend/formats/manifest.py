@@ -24,7 +24,7 @@ FORMAT_VERSION = 1
 
 IMAGE_COLUMNS = (
     *("image_id", "file", "split", "patient_key", "source", "sha256", "pixel_hash"),
-    *("width_px", "height_px", "readers", "adjudicated"),
+    *("width_px", "height_px", "weight", "repeat_factor", "readers", "adjudicated"),
 )
 BOX_COLUMNS = (
     *("image_id", "class_id", "class_name", "x_min", "y_min", "x_max", "y_max"),
@@ -75,6 +75,7 @@ def write_manifest(
         "format": release_format,
         "dataset_sha256": dataset.sha256,
         "consensus_method": dataset.consensus_method,
+        "seed": dataset.seed,
         "created_at": dataset.created_at.isoformat(),
         "counts": {split.value: _counts(dataset, split) for split in Split},
         "files": [
@@ -135,6 +136,8 @@ def _write_images(path: Path, dataset: DatasetVersion, files: Mapping[str, str])
             "pixel_hash": member.image.pixel_hash,
             "width_px": member.image.width_px,
             "height_px": member.image.height_px,
+            "weight": float(member.weight),
+            "repeat_factor": float(member.repeat_factor),
             "readers": ";".join(member.readers),
             "adjudicated": "yes" if member.is_adjudicated else "",
         }

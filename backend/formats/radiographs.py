@@ -6,7 +6,7 @@ However a radiograph is stored, the rest of the product sees one picture: an arr
 
 import hashlib
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -16,6 +16,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
+
+from backend.formats.looks import look_hash
 
 Pixels: TypeAlias = NDArray[np.uint8]
 
@@ -47,12 +49,15 @@ class Fingerprint:
         `pixel_hash` of the decoded pixels.
     width_px, height_px : int, [px]
         Size of the decoded image.
+    look_hash : str
+        `near_duplicates.look_hash` of the pixels; empty where it was not asked for.
     """
 
     sha256: str
     pixel_hash: str
     width_px: int
     height_px: int
+    look_hash: str = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,10 @@ class RadiographFile(Fingerprint):
     """
 
     pixels: Pixels = field(repr=False, compare=False)
+
+
+OnPixels: TypeAlias = Callable[[RadiographFile], None]
+"""Is called with every readable file while its pixels are there, in one of several threads."""
 
 
 def read_file(path: Path) -> RadiographFile:
@@ -104,7 +113,10 @@ def read_file(path: Path) -> RadiographFile:
 
 
 def read_folder(
-    paths: Iterable[Path], *, workers: int = 4
+    paths: Iterable[Path],
+    *,
+    workers: int = 4,
+    on_pixels: OnPixels = lambda _: None,
 ) -> Iterator[tuple[Path, Fingerprint | UnreadableImageError]]:
     """Fingerprint many radiograph files with several threads and bounded memory.
 
@@ -114,6 +126,8 @@ def read_folder(
         The files.
     workers : int
         How many are decoded at the same time.
+    on_pixels : OnPixels
+        Called in the threads that read.
 
     Yields
     ------
@@ -123,7 +137,7 @@ def read_folder(
     with ThreadPoolExecutor(workers) as pool:
         ahead: deque[tuple[Path, Future[Fingerprint | UnreadableImageError]]] = deque()
         for path in paths:
-            ahead.append((path, pool.submit(_fingerprint, path)))
+            ahead.append((path, pool.submit(_fingerprint, path, on_pixels)))
             if len(ahead) > 2 * workers:
                 earliest, future = ahead.popleft()
                 yield earliest, future.result()
@@ -217,12 +231,14 @@ def encode_png(pixels: Pixels) -> bytes:
     return buffer.getvalue()
 
 
-def _fingerprint(path: Path) -> Fingerprint | UnreadableImageError:
+def _fingerprint(path: Path, on_pixels: OnPixels) -> Fingerprint | UnreadableImageError:
     try:
         file = read_file(path)
     except UnreadableImageError as error:
         return error
-    return Fingerprint(file.sha256, file.pixel_hash, file.width_px, file.height_px)
+    on_pixels(file)
+    size_px = (file.width_px, file.height_px)
+    return Fingerprint(file.sha256, file.pixel_hash, *size_px, look_hash=look_hash(file.pixels))
 
 
 def _check_size(image: Image.Image) -> None:

@@ -141,6 +141,8 @@ def _read_members(folder: Path) -> list[DatasetImage]:
             clusters=tuple(clusters.pop(row["image_id"], ())),
             readers=_names(row["readers"]),
             is_adjudicated=row.get("adjudicated") == "yes",
+            weight=float(row.get("weight") or 1.0),  # releases of version 0.1 have no such columns
+            repeat_factor=float(row.get("repeat_factor") or 1.0),
         )
         for row in _rows(folder / IMAGES)
     ]

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from backend.domain.consensus.clusters import Cluster, Consensus
 from backend.domain.dataset import DatasetImage, DatasetVersion
 from backend.domain.images import Split
+from backend.domain.skipped import Skipped
 from backend.store.consensus import ConsensusAnswers
 from backend.store.images import Images
 from backend.store.tables import DatasetImageRow, DatasetVersionRow, ReleaseRow
@@ -106,6 +107,8 @@ class Datasets:
                 sha256=version.sha256,
                 consensus_method=version.consensus_method,
                 p_true_from=p_true_from,
+                seed=version.seed,
+                left_out=[[each.what, each.why] for each in version.left_out],
                 created_at=version.created_at,
             )
         )
@@ -117,6 +120,8 @@ class Datasets:
                 "consensus_id": consensus_keys[member.image.id],
                 "split": member.split,
                 "is_adjudicated": member.is_adjudicated,
+                "weight": member.weight,
+                "repeat_factor": member.repeat_factor,
             }
             for member in version.images
         ]
@@ -182,9 +187,13 @@ class Datasets:
                     clusters=_released(answers[member.consensus_id], row.p_true_from),
                     readers=readers[member.consensus_id],
                     is_adjudicated=member.is_adjudicated,
+                    weight=member.weight,
+                    repeat_factor=member.repeat_factor,
                 )
                 for member in members
             ),
+            seed=row.seed,
+            left_out=tuple(Skipped(*each) for each in row.left_out or ()),
         )
 
     def add_release(self, release: Release) -> None:

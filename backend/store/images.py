@@ -1,6 +1,6 @@
 """Save and find images."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import bindparam, func, insert, or_, select, update
@@ -130,6 +130,34 @@ class Images:
                 rows,
             )
 
+    def without_look(self) -> dict[str, Image]:
+        """Return the images that nobody has looked at for near-duplicates.
+
+        Returns
+        -------
+        dict of str to Image
+            Ordered by id: those registered before looks were kept.
+        """
+        query = select(ImageRow).where(ImageRow.look_hash.is_(None)).order_by(ImageRow.id)
+        return {row.id: _image(row) for row in self._session.scalars(query)}
+
+    def set_looks(self, looks: Mapping[str, str]) -> None:
+        """Remember what images look like.
+
+        Parameters
+        ----------
+        looks : mapping of str to str
+            Image id to look.
+        """
+        rows = [{"image": image_id, "look": look} for image_id, look in looks.items()]
+        if rows:
+            self._session.connection().execute(
+                update(ImageRow)
+                .where(ImageRow.id == bindparam("image"))
+                .values(look_hash=bindparam("look")),
+                rows,
+            )
+
     def count(self) -> int:
         """Return how many images are registered.
 
@@ -172,6 +200,7 @@ def _columns(image: Image) -> dict[str, object]:
         "split": image.split,
         "original_width_px": image.original_width_px,
         "original_height_px": image.original_height_px,
+        "look_hash": image.look_hash,
     }
 
 
@@ -188,4 +217,5 @@ def _image(row: ImageRow) -> Image:
         split=None if row.split is None else Split(row.split),
         original_width_px=row.original_width_px,
         original_height_px=row.original_height_px,
+        look_hash=row.look_hash,
     )

@@ -7,7 +7,8 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from backend.domain.models import ModelState, ModelVersion
-from backend.domain.score_calibration import Scoring
+from backend.store.model_history import ModelHistory
+from backend.store.model_rows import as_model, as_row
 from backend.store.tables import ModelVersionRow
 
 
@@ -48,20 +49,7 @@ class Models:
         model : ModelVersion
             With a name that is not taken.
         """
-        self._session.add(
-            ModelVersionRow(
-                name=model.name,
-                state=model.state,
-                weights_uri=model.weights_uri,
-                weights_sha256=model.weights_sha256,
-                dataset_version=model.dataset_version,
-                map40=model.map40,
-                report=dict(model.report),
-                scoring=model.scoring and model.scoring.as_json(),
-                created_at=model.created_at,
-                promoted_at=model.promoted_at,
-            )
-        )
+        self._session.add(as_row(model))
         self._session.flush()
 
     def get(self, name: str) -> ModelVersion:
@@ -86,7 +74,7 @@ class Models:
         if row is None:
             known = ", ".join(model.name for model in self.all()) or "none yet"
             raise UnknownModelVersionError(f"no model version {name!r}; there are: {known}")
-        return _model(row)
+        return as_model(row)
 
     def all(self) -> list[ModelVersion]:
         """Return every model version.
@@ -97,7 +85,7 @@ class Models:
             Oldest first.
         """
         query = select(ModelVersionRow).order_by(ModelVersionRow.created_at, ModelVersionRow.name)
-        return [_model(row) for row in self._session.scalars(query)]
+        return [as_model(row) for row in self._session.scalars(query)]
 
     def champion(self) -> ModelVersion | None:
         """Return the model version that serves.
@@ -110,7 +98,7 @@ class Models:
         row = self._session.scalar(
             select(ModelVersionRow).where(ModelVersionRow.state == ModelState.CHAMPION)
         )
-        return None if row is None else _model(row)
+        return None if row is None else as_model(row)
 
     def previous_champion(self) -> ModelVersion | None:
         """Return the model version that a rollback goes back to.
@@ -126,9 +114,30 @@ class Models:
             .order_by(ModelVersionRow.promoted_at.desc(), ModelVersionRow.created_at.desc())
             .limit(1)
         )
-        return None if row is None else _model(row)
+        return None if row is None else as_model(row)
 
-    def crown(self, name: str, *, now: datetime) -> None:
+    def challenger(self) -> ModelVersion | None:
+        """Return the challenger that scores in the shadow.
+
+        Returns
+        -------
+        ModelVersion or None
+            The newest; None when there is none.
+        """
+        row = self._session.scalar(
+            select(ModelVersionRow)
+            .where(
+                ModelVersionRow.state == ModelState.CHALLENGER,
+                ModelVersionRow.shadow_since.is_not(None),
+            )
+            .order_by(ModelVersionRow.created_at.desc(), ModelVersionRow.name.desc())
+            .limit(1)
+        )
+        return None if row is None else as_model(row)
+
+    def crown(
+        self, name: str, *, now: datetime, actor: str = "system", reason: str | None = None
+    ) -> None:
         """Make a model version the champion and retire the one before.
 
         Parameters
@@ -137,6 +146,10 @@ class Models:
             Which.
         now : datetime
             The time; aware.
+        actor : str
+            Who or what decided it.
+        reason : str or None
+            Why.
 
         Raises
         ------
@@ -152,8 +165,9 @@ class Models:
         self._session.execute(
             update(ModelVersionRow)
             .where(ModelVersionRow.name == name)
-            .values(state=ModelState.CHAMPION, promoted_at=now)
+            .values(state=ModelState.CHAMPION, promoted_at=now, shadow_since=None)
         )
+        ModelHistory(self._session).begin_service(name, now=now, actor=actor, reason=reason)
 
     def set_state(self, name: str, state: ModelState) -> None:
         """Change a model version's standing.
@@ -168,18 +182,3 @@ class Models:
         self._session.execute(
             update(ModelVersionRow).where(ModelVersionRow.name == name).values(state=state)
         )
-
-
-def _model(row: ModelVersionRow) -> ModelVersion:
-    return ModelVersion(
-        name=row.name,
-        state=ModelState(row.state),
-        weights_uri=row.weights_uri,
-        weights_sha256=row.weights_sha256,
-        created_at=row.created_at,
-        dataset_version=row.dataset_version,
-        map40=row.map40,
-        report=dict(row.report),
-        promoted_at=row.promoted_at,
-        scoring=Scoring.from_json(row.scoring) if row.scoring else None,
-    )

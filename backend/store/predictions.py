@@ -11,6 +11,7 @@ from backend.domain.findings import Finding
 from backend.domain.predictions import PredictedBox, Prediction
 from backend.domain.score_calibration import Scoring
 from backend.store.membership import is_among
+from backend.store.prediction_columns import PredictionReader
 from backend.store.tables import (
     ImageRow,
     ModelVersionRow,
@@ -20,7 +21,7 @@ from backend.store.tables import (
 )
 
 
-class Predictions:
+class Predictions(PredictionReader):
     """The predictions kept in the store; one per image and model version, for ever.
 
     Parameters

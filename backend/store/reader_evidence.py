@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
+from backend.domain.readings import Origin, ReadingKind
 from backend.domain.worklists import EntryKind
 from backend.store.tables import (
     ConsensusRow,
     ModelVersionRow,
     PredictionRow,
+    ReadBoxRow,
     ReadingRow,
     WorklistEntryRow,
 )
@@ -32,6 +34,25 @@ class DrawnEntry:
     model_version: str
 
 
+@dataclass(frozen=True, slots=True)
+class TimedReading:
+    """How long a reading took, and how much was drawn.
+
+    Attributes
+    ----------
+    reader_id : str
+        Whose.
+    seconds : float, [s]
+        Time that the image was open, idle time included.
+    boxes : int
+        Boxes that stood at the end.
+    """
+
+    reader_id: str
+    seconds: float
+    boxes: int
+
+
 class ReaderEvidence:
     """Where readings came from, and which of them can be held against something.
 
@@ -43,6 +64,34 @@ class ReaderEvidence:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+
+    def timed(self) -> list[TimedReading]:
+        """Return how long the first readings that stand took, as far as it is known.
+
+        Returns
+        -------
+        list of TimedReading
+            Oldest first; second looks are quicker and would say nothing of reading.
+        """
+        boxes = (
+            select(func.count())
+            .where(ReadBoxRow.reading_id == ReadingRow.id, ReadBoxRow.origin != Origin.DELETED)
+            .scalar_subquery()
+        )
+        query = (
+            select(ReadingRow.reader_id, ReadingRow.lead_time_seconds, boxes)
+            .where(
+                ReadingRow.kind == ReadingKind.READING,
+                ReadingRow.is_current,
+                ReadingRow.state == "valid",
+                ReadingRow.lead_time_seconds.is_not(None),
+            )
+            .order_by(ReadingRow.read_at, ReadingRow.id)
+        )
+        return [
+            TimedReading(reader_id, seconds or 0.0, number)
+            for reader_id, seconds, number in self._session.execute(query)
+        ]
 
     def drawn(self) -> list[DrawnEntry]:
         """Return the entries whose arm was drawn.

@@ -1,8 +1,9 @@
 """Save and find training runs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -28,6 +29,11 @@ class TrainingRun:
         What came of it.
     outcome : str or None
         In one sentence, how it ended.
+    recipe : dict
+        Everything that is needed to repeat it.
+    progress : dict
+        How it went: what it saw how often, how many images at a time, figures of every epoch;
+        empty before it is through.
     """
 
     id: int
@@ -36,6 +42,8 @@ class TrainingRun:
     started_at: datetime
     model_version: str | None
     outcome: str | None
+    recipe: Mapping[str, object] = field(default_factory=dict)
+    progress: Mapping[str, Any] = field(default_factory=dict)
 
 
 class TrainingRuns:
@@ -116,6 +124,22 @@ class TrainingRuns:
             .values(state=state, outcome=outcome, model_version=model_version, ended_at=now)
         )
 
+    def note(self, run_id: int, progress: Mapping[str, object]) -> None:
+        """Record how a training run went.
+
+        Parameters
+        ----------
+        run_id : int
+            Which.
+        progress : mapping
+            Plain values; replaces what was recorded before.
+        """
+        self._session.execute(
+            update(TrainingRunRow)
+            .where(TrainingRunRow.id == run_id)
+            .values(progress=dict(progress))
+        )
+
     def all(self) -> list[TrainingRun]:
         """Return every training run.
 
@@ -132,6 +156,8 @@ class TrainingRuns:
                 started_at=row.started_at,
                 model_version=row.model_version,
                 outcome=row.outcome,
+                recipe=dict(row.recipe),
+                progress=dict(row.progress or {}),
             )
             for row in self._session.scalars(select(TrainingRunRow).order_by(TrainingRunRow.id))
         ]

@@ -14,14 +14,18 @@ from backend.store.adjudications import Adjudications
 from backend.store.adjudicators import Adjudicators
 from backend.store.availability import StoreUnavailableError, named_errors
 from backend.store.consensus import ConsensusAnswers
+from backend.store.dataset_history import DatasetHistory
 from backend.store.datasets import Datasets
 from backend.store.engine import open_engine, snapshot_of
 from backend.store.images import Images
+from backend.store.learning import Learning
+from backend.store.model_history import ModelHistory
 from backend.store.model_readers import ModelReaders
 from backend.store.models import Models
 from backend.store.nights import Nights
 from backend.store.panels import Panels
 from backend.store.predictions import Predictions
+from backend.store.reader_duties import ReaderDuties
 from backend.store.reader_evidence import ReaderEvidence
 from backend.store.readers import Readers
 from backend.store.readings import Readings
@@ -51,13 +55,17 @@ class UnitOfWork:
         self.adjudications = Adjudications(session)
         self.adjudicators = Adjudicators(session)
         self.consensus = ConsensusAnswers(session)
+        self.dataset_history = DatasetHistory(session)
         self.datasets = Datasets(session)
         self.images = Images(session)
+        self.learning = Learning(session)
+        self.model_history = ModelHistory(session)
         self.model_readers = ModelReaders(session)
         self.models = Models(session)
         self.nights = Nights(session)
         self.panels = Panels(session)
         self.predictions = Predictions(session)
+        self.duties = ReaderDuties(session)
         self.evidence = ReaderEvidence(session)
         self.readers = Readers(session)
         self.readings = Readings(session)

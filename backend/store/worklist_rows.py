@@ -1,5 +1,6 @@
 """Worklist entries from the rows that hold them."""
 
+from backend.domain.findings import Finding
 from backend.domain.readings import Arm
 from backend.domain.worklists import EntryKind, EntryState, Skip, SkipReason, WorklistEntry
 from backend.store.tables import WorklistEntryRow
@@ -32,6 +33,8 @@ def entry_columns(entry: WorklistEntry) -> dict[str, object]:
         "kind": entry.kind,
         "state": entry.state,
         "reading_id": entry.reading_id,
+        "top_finding": entry.top_finding,
+        "expected_seconds": entry.expected_seconds,
     }
 
 
@@ -65,6 +68,9 @@ def worklist_entry(row: WorklistEntryRow) -> WorklistEntry:
         task_id=row.task_id,
         id=row.id,
         skip=_skip(row),
+        top_finding=None if row.top_finding is None else Finding(row.top_finding),
+        expected_seconds=row.expected_seconds,
+        asked_at=row.created_at,
     )
 
 

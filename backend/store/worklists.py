@@ -221,7 +221,13 @@ class Worklists(EntryTasks):
             self._session.execute(
                 update(WorklistEntryRow)
                 .where(WorklistEntryRow.id == entry_id)
-                .values(score=choice.score, channel=choice.channel, reason=choice.reason)
+                .values(
+                    score=choice.score,
+                    channel=choice.channel,
+                    reason=choice.reason,
+                    top_finding=choice.top_finding,
+                    expected_seconds=choice.expected_seconds,
+                )
             )
 
     def last_rank(self) -> int:

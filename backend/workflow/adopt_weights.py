@@ -54,6 +54,6 @@ def adopt_weights(
             report={"origin": origin},
         )
     )
-    store.models.crown(name, now=now)
+    store.models.crown(name, now=now, reason=origin)
     store.records.note(AuditEvent(now, "system", "adopt", f"model:{name}", {"origin": origin}))
     return store.models.get(name)

@@ -1,22 +1,20 @@
 """Choose what to read next, and who reads it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from math import ceil
 
 import numpy as np
-from numpy.typing import NDArray
 
 from backend.domain.acquisition.arms import draw_arm
-from backend.domain.acquisition.assignment import Assignment, assign_readers
-from backend.domain.acquisition.batch import Candidate, Choice, choose_batch
-from backend.domain.images import Image
-from backend.domain.predictions import Prediction
+from backend.domain.acquisition.batch import Choice, Shares
+from backend.domain.acquisition.panels import PanelRules
+from backend.domain.acquisition.strategies import DEFAULT_STRATEGY
 from backend.domain.readings import Arm
-from backend.domain.worklists import EntryKind, EntryState, WorklistEntry
+from backend.domain.worklists import WorklistEntry
 from backend.store.unit_of_work import UnitOfWork
-from backend.workflow.candidates import positive_images, score_candidates
+from backend.workflow.choose_images import Question, Rules, choose_images, gather_question
+from backend.workflow.gather_demand import Demand, gather_demand
 from backend.workflow.slip_in_gold import draw_gold_cases, slip_in
 
 
@@ -27,11 +25,11 @@ class QueueRules:
     Attributes
     ----------
     readers_per_image : int
-        Independent readings wanted of each image.
+        Independent readings wanted of each image; with adaptive panels, of a disputed one.
     worklist_size : int
         Open entries kept per reader.
     random_share : float
-        Share of uniformly random images, in [0, 1].
+        Share of uniformly random images, in [0, 1]; the audit share of the batch.
     unassisted_share : float
         Share of readings without pre-annotation, in [0, 1].
     seed : int
@@ -43,6 +41,13 @@ class QueueRules:
     gold_share : float
         Share of adjudicated images among the entries, in [0, 1]; they measure how well readers
         read.
+    strategy : str
+        Name of the way of choosing.
+    adaptive_panels : bool
+        Whether an image starts with two readers and gets more only while they leave it
+        uncertain.
+    reservation : timedelta
+        How long an image waits for the reader to whom it was given.
     """
 
     readers_per_image: int
@@ -53,19 +58,30 @@ class QueueRules:
     second_look_share: float = 0.0
     second_look_quiet: timedelta = timedelta(minutes=10)
     gold_share: float = 0.0
+    strategy: str = DEFAULT_STRATEGY
+    adaptive_panels: bool = False
+    reservation: timedelta = timedelta(days=14)
+
+    @property
+    def panel(self) -> PanelRules:
+        """How many readers an image gets."""
+        return PanelRules(self.readers_per_image, self.adaptive_panels)
 
 
 @dataclass(frozen=True, slots=True)
-class _Pool:
-    images: Mapping[str, Image]
-    predictions: Mapping[str, Prediction]
-    positive_images: NDArray[np.int64]
-    already: Mapping[str, set[str]]
-    wanted: Mapping[str, int]
-    open_slots: Mapping[str, int]
-    last_rank: int
-    withdrawn: Mapping[tuple[str, str], WorklistEntry]
-    gold: Mapping[str, tuple[str, ...]]
+class Plan:
+    """What would be asked of readers.
+
+    Attributes
+    ----------
+    entries : tuple of WorklistEntry
+        By rank; one with a key was withdrawn unread and is opened again.
+    question : Question
+        What it was decided on.
+    """
+
+    entries: tuple[WorklistEntry, ...]
+    question: Question
 
 
 def fill_worklists(
@@ -91,152 +107,142 @@ def fill_worklists(
     -------
     list of WorklistEntry
         The entries that were added or opened again, by rank.
+
+    Raises
+    ------
+    UnknownStrategyError
+        If there is no strategy of that name.
     """
-    pool = _gather(store, rules)
-
-    rng = np.random.default_rng([rules.seed, pool.last_rank])
-    candidates = _candidates(pool)
-    room = _room(pool, candidates)
-    choices = choose_batch(
-        candidates,
-        size=room if size is None else min(size, room),
-        random_share=rules.random_share,
-        rng=rng,
-    )
-    assignments = assign_readers(
-        choices,
-        open_slots=pool.open_slots,
-        already_read=pool.already,
-        readers_wanted=pool.wanted,
-    )
-    entries = slip_in(
-        _entries(choices, assignments, pool, rules),
-        _golden(candidates, pool),
-        lambda choice, reader_id: _entry(choice, reader_id, pool, rules),
-        other_slots=pool.open_slots,
-        rng=rng,
-    )
-
-    entries = [
-        _as_drawn_before(entry, pool.withdrawn.get((entry.image_id, entry.reader_id)))
-        for entry in entries
-    ]
+    entries = plan_worklists(store, rules, now=now, size=size).entries
 
     store.worklists.add([entry for entry in entries if entry.id is None], now=now)
     store.worklists.open_again([entry for entry in entries if entry.id is not None], now=now)
-    return entries
+    return list(entries)
 
 
-def _golden(candidates: Sequence[Candidate], pool: _Pool) -> dict[str, tuple[str, ...]]:
+def plan_worklists(
+    store: UnitOfWork, rules: QueueRules, *, now: datetime, size: int | None = None
+) -> Plan:
+    """Return what `fill_worklists` would ask, and change nothing.
+
+    Parameters
+    ----------
+    store : UnitOfWork
+        An open transaction.
+    rules : QueueRules
+        How.
+    now : datetime
+        The time; aware.
+    size : int or None
+        At most so many images; None for as many as the worklists have room for.
+
+    Returns
+    -------
+    Plan
+        Entries and what they were decided on.
+
+    Raises
+    ------
+    UnknownStrategyError
+        If there is no strategy of that name.
+    """
+    demand = gather_demand(
+        store, worklist_size=rules.worklist_size, now=now, reservation=rules.reservation
+    )
+    champion = store.models.champion()
+    shown = (
+        {}
+        if champion is None
+        else dict.fromkeys(store.predictions.image_ids(champion.name), champion.name)
+    )
+    gold = _reserve_gold(store, demand, rules, usable=shown or demand.images)
+    question = gather_question(store, demand, rules.panel)
+
+    choices, assignments = choose_images(
+        question,
+        demand,
+        Rules(rules.strategy, Shares(audit=rules.random_share), (rules.seed, demand.last_rank)),
+        size=size,
+    )
+    by_image = {choice.image_id: choice for choice in choices}
+
+    def asked(choice: Choice, reader_id: str) -> WorklistEntry:
+        return _entry(choice, reader_id, demand, shown, rules)
+
+    entries = slip_in(
+        [asked(by_image[one.image_id], one.reader_id) for one in assignments],
+        _golden(gold, question, demand),
+        asked,
+        other_slots=demand.open_slots,
+        rng=np.random.default_rng([rules.seed, demand.last_rank]),
+    )
+    return Plan(
+        tuple(
+            _as_drawn_before(entry, demand.withdrawn.get((entry.image_id, entry.reader_id)))
+            for entry in entries
+        ),
+        question,
+    )
+
+
+def _reserve_gold(
+    store: UnitOfWork, demand: Demand, rules: QueueRules, *, usable: Collection[str]
+) -> dict[str, tuple[str, ...]]:
+    """Draw the gold cases of every reader, and take their slots away from the others."""
+    gold = draw_gold_cases(
+        store,
+        demand.open_slots,
+        share=rules.gold_share,
+        seed=(rules.seed, demand.last_rank),
+        already=demand.already,
+        usable=usable,
+    )
+    for reader_id, image_ids in gold.items():
+        demand.open_slots[reader_id] -= len(image_ids)
+        for image_id in image_ids:
+            demand.already.setdefault(image_id, set()).add(reader_id)
+    return gold
+
+
+def _golden(
+    gold: Mapping[str, tuple[str, ...]], question: Question, demand: Demand
+) -> dict[str, tuple[str, ...]]:
     """Return the gold cases of the readers who have something else to read, too."""
     return {
         reader_id: image_ids
-        for reader_id, image_ids in pool.gold.items()
-        if any(reader_id not in pool.already.get(one.image_id, ()) for one in candidates)
+        for reader_id, image_ids in gold.items()
+        if any(reader_id not in demand.already.get(one, ()) for one in question.wanted)
     }
 
 
-def _room(pool: _Pool, candidates: Sequence[Candidate]) -> int:
-    """Return how many images fill all worklists, if each takes as few readers as one may."""
-    free = [slots for slots in pool.open_slots.values() if slots > 0]
-    fewest = min((pool.wanted[one.image_id] for one in candidates), default=1)
-    return ceil(sum(free) / min(fewest, len(free))) if free else 0
-
-
-def _gather(store: UnitOfWork, rules: QueueRules) -> _Pool:
-    already = store.images.readers_by_image()
-    read = {image_id: len(readers) for image_id, readers in already.items()}
-    withdrawn = {}
-    for entry in store.worklists.all():
-        if entry.state is EntryState.WITHDRAWN and entry.kind is not EntryKind.SECOND_LOOK:
-            withdrawn[entry.image_id, entry.reader_id] = entry
-            continue
-        readers = already.setdefault(entry.image_id, set())
-        if entry.state is EntryState.OPEN and entry.reader_id not in readers:
-            read[entry.image_id] = read.get(entry.image_id, 0) + 1
-        readers.add(entry.reader_id)
-    images = store.images.all()
-    champion = store.models.champion()
-    open_entries = {
-        project.reader_id: store.worklists.counts(project.reader_id)[EntryState.OPEN]
-        for project in store.readers.projects()
-    }
-    predictions = store.predictions.of_model(champion.name) if champion else {}
-    open_slots = {
-        reader_id: max(0, rules.worklist_size - number)
-        for reader_id, number in open_entries.items()
-    }
-    last_rank = store.worklists.last_rank()
-    gold = draw_gold_cases(
-        store,
-        open_slots,
-        share=rules.gold_share,
-        seed=(rules.seed, last_rank),
-        already=already,
-        usable=predictions if champion else images,
-    )
-    for reader_id, image_ids in gold.items():
-        open_slots[reader_id] -= len(image_ids)
-        for image_id in image_ids:
-            already.setdefault(image_id, set()).add(reader_id)
-    return _Pool(
-        images=images,
-        predictions=predictions,
-        positive_images=positive_images(store),
-        already=already,
-        wanted={image_id: rules.readers_per_image - read.get(image_id, 0) for image_id in images},
-        open_slots=open_slots,
-        last_rank=last_rank,
-        withdrawn=withdrawn,
-        gold=gold,
-    )
-
-
-def _candidates(pool: _Pool) -> list[Candidate]:
-    free = {reader_id for reader_id, slots in pool.open_slots.items() if slots > 0}
-    wanted = [
-        image
-        for image in pool.images.values()
-        if pool.wanted[image.id] > 0 and free - pool.already.get(image.id, set())
-    ]
-    return score_candidates(wanted, pool.predictions, pool.positive_images)
-
-
-def _entries(
-    choices: Sequence[Choice],
-    assignments: Sequence[Assignment],
-    pool: _Pool,
+def _entry(
+    choice: Choice,
+    reader_id: str,
+    demand: Demand,
+    shown: Mapping[str, str],
     rules: QueueRules,
-) -> list[WorklistEntry]:
-    by_image = {choice.image_id: choice for choice in choices}
-    return [
-        _entry(by_image[assignment.image_id], assignment.reader_id, pool, rules)
-        for assignment in assignments
-    ]
-
-
-def _entry(choice: Choice, reader_id: str, pool: _Pool, rules: QueueRules) -> WorklistEntry:
-    prediction = pool.predictions.get(choice.image_id)
+) -> WorklistEntry:
+    model_version = shown.get(choice.image_id)
     arm = draw_arm(
         choice.image_id,
         reader_id,
         unassisted_share=rules.unassisted_share,
         seed=rules.seed,
     )
-    if prediction is None:
+    if model_version is None:
         arm = Arm.UNASSISTED
     return WorklistEntry(
         image_id=choice.image_id,
         reader_id=reader_id,
-        rank=pool.last_rank + choice.rank,
+        rank=demand.last_rank + choice.rank,
         score=choice.score,
         channel=choice.channel,
         reason=choice.reason,
         arm=arm,
-        arm_drawn=prediction is not None,
-        model_version=prediction.model_version
-        if prediction is not None and arm is Arm.ASSISTED
-        else None,
+        arm_drawn=model_version is not None,
+        model_version=model_version if arm is Arm.ASSISTED else None,
+        top_finding=choice.top_finding,
+        expected_seconds=choice.expected_seconds,
     )
 
 

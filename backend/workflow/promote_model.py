@@ -1,10 +1,12 @@
 """Decide which model version serves."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
-from backend.domain.metrics.average_precision import DetectionQuality
 from backend.domain.models import ModelState, ModelVersion
-from backend.domain.promotion import GateDecision, decide
+from backend.domain.promotion.decision import GateDecision
 from backend.store.records import AuditEvent
 from backend.store.unit_of_work import UnitOfWork
 
@@ -13,14 +15,23 @@ class NoPreviousChampionError(LookupError):
     """There is nothing to roll back to."""
 
 
+class ChampionChangedError(RuntimeError):
+    """Another model version became champion while a challenger was held against the one before."""
+
+
+class ReasonMissingError(ValueError):
+    """Somebody overrules the gate without saying why."""
+
+
 def promote_model(
     store: UnitOfWork,
     challenger: ModelVersion,
-    quality: DetectionQuality,
-    champion_quality: DetectionQuality | None,
+    decision: GateDecision,
+    verdict: Mapping[str, Any],
     *,
+    shadow_images: int = 0,
     now: datetime,
-) -> GateDecision:
+) -> ModelState:
     """Let a challenger pass the gate, or turn it away; in one transaction, so never half-way.
 
     Parameters
@@ -29,28 +40,50 @@ def promote_model(
         An open transaction.
     challenger : ModelVersion
         Not registered yet; its weights are in place.
-    quality, champion_quality : DetectionQuality or None
-        How both did on the same frozen test split; None when there is no champion.
+    decision : GateDecision
+        What the gate said.
+    verdict : mapping
+        The same as plain values, to be kept with the model version.
+    shadow_images : int
+        How many images a challenger that passes scores in the shadow of the champion before it
+        serves; 0 lets it serve at once.
     now : datetime
         The time; aware.
 
     Returns
     -------
-    GateDecision
-        What was decided, and why.
+    ModelState
+        The challenger's standing: champion, challenger (in the shadow) or rejected.
+
+    Raises
+    ------
+    ChampionChangedError
+        If the champion is not the one that the challenger was held against.
     """
-    decision = decide(quality, champion_quality)
+    champion = store.models.champion()
+    held_against = verdict.get("champion")
+    if (champion.name if champion else None) != held_against:
+        raise ChampionChangedError(
+            f"{challenger.name} was held against {held_against or 'nothing'}, but "
+            f"{champion.name if champion else 'nothing'} serves now; train or measure again"
+        )
 
-    store.models.add(challenger)
-    if decision.promoted:
-        store.models.crown(challenger.name, now=now)
-    else:
+    store.models.add(replace(challenger, gate=verdict))
+    if not decision.promoted:
         store.models.set_state(challenger.name, ModelState.REJECTED)
-    _note(store, "promote" if decision.promoted else "reject", challenger, decision.reason, now)
-    return decision
+        _note(store, "reject", challenger, decision.reason, now)
+        return ModelState.REJECTED
+    if shadow_images and champion is not None:
+        _send_into_shadow(store, challenger, decision.reason, now)
+        return ModelState.CHALLENGER
+    store.models.crown(challenger.name, now=now, actor="gate", reason=decision.reason)
+    _note(store, "promote", challenger, decision.reason, now)
+    return ModelState.CHAMPION
 
 
-def promote_by_hand(store: UnitOfWork, name: str, *, actor: str, now: datetime) -> ModelVersion:
+def promote_by_hand(
+    store: UnitOfWork, name: str, *, actor: str, reason: str, now: datetime
+) -> ModelVersion:
     """Make a model version the champion whatever the gate said.
 
     Parameters
@@ -61,6 +94,8 @@ def promote_by_hand(store: UnitOfWork, name: str, *, actor: str, now: datetime) 
         Which.
     actor : str
         Who asks for it; goes into the audit trail.
+    reason : str
+        Why; goes there too.
     now : datetime
         The time; aware.
 
@@ -68,15 +103,26 @@ def promote_by_hand(store: UnitOfWork, name: str, *, actor: str, now: datetime) 
     -------
     ModelVersion
         The new champion.
+
+    Raises
+    ------
+    ReasonMissingError
+        If there is no reason.
     """
+    if not reason.strip():
+        raise ReasonMissingError(
+            "expected a reason: it is kept for those who ask later why the gate was overruled"
+        )
     model = store.models.get(name)
 
-    store.models.crown(name, now=now)
-    _note(store, "promote", model, f"by hand, by {actor}", now, actor=actor)
+    store.models.crown(name, now=now, actor=actor, reason=reason)
+    _note(store, "promote", model, reason, now, actor=actor)
     return store.models.get(name)
 
 
-def roll_back(store: UnitOfWork, *, actor: str, now: datetime) -> ModelVersion:
+def roll_back(
+    store: UnitOfWork, *, actor: str, now: datetime, reason: str = "rolled back"
+) -> ModelVersion:
     """Make the champion before the present one champion again, and reject the present one.
 
     Rolling back twice therefore goes two champions back, never to the one that was just left.
@@ -89,6 +135,8 @@ def roll_back(store: UnitOfWork, *, actor: str, now: datetime) -> ModelVersion:
         Who asks for it; goes into the audit trail.
     now : datetime
         The time; aware.
+    reason : str
+        Why; goes there too.
 
     Returns
     -------
@@ -107,11 +155,24 @@ def roll_back(store: UnitOfWork, *, actor: str, now: datetime) -> ModelVersion:
         )
     left = store.models.champion()
 
-    champion = promote_by_hand(store, previous.name, actor=actor, now=now)
+    champion = promote_by_hand(store, previous.name, actor=actor, reason=reason, now=now)
     if left is not None:
         store.models.set_state(left.name, ModelState.REJECTED)
-        _note(store, "reject", left, f"rolled back, by {actor}", now, actor=actor)
+        _note(store, "reject", left, reason, now, actor=actor)
     return champion
+
+
+def _send_into_shadow(
+    store: UnitOfWork, challenger: ModelVersion, reason: str, now: datetime
+) -> None:
+    """Let a challenger score silently; one that did so before makes room."""
+    waiting = store.models.challenger()
+    if waiting is not None:
+        store.models.set_state(waiting.name, ModelState.REJECTED)
+        store.model_history.enter_shadow(waiting.name, None)
+        _note(store, "reject", waiting, f"{challenger.name} takes its place in the shadow", now)
+    store.model_history.enter_shadow(challenger.name, now)
+    _note(store, "shadow", challenger, reason, now)
 
 
 def _note(

@@ -11,7 +11,7 @@ from backend.domain.readings import ReadBox, Reading
 from backend.domain.skipped import Skipped
 from backend.formats.original_sizes import RefusedImageError, SizePx
 from backend.formats.placement import PlacedReadings
-from backend.formats.radiographs import Fingerprint, UnreadableImageError, read_folder
+from backend.formats.radiographs import Fingerprint, OnPixels, UnreadableImageError, read_folder
 from backend.store.readings import Receipt
 from backend.store.unit_of_work import Store, UnitOfWork
 
@@ -90,6 +90,7 @@ def register_images(
     *,
     now: datetime,
     on_image: Callable[[], None] = lambda: None,
+    on_pixels: OnPixels = lambda _: None,
 ) -> ImportReport:
     """Register every image of a set that is not registered yet, with its readings.
 
@@ -108,6 +109,8 @@ def register_images(
         The time; aware.
     on_image : callable
         Called after each file.
+    on_pixels : OnPixels
+        Called with every readable file while its pixels are there.
 
     Returns
     -------
@@ -115,7 +118,7 @@ def register_images(
         What was new, what was there, what was left out.
     """
     report = ImportReport()
-    for chunk in _chunks(read_folder(images.files), _IMAGES_PER_TRANSACTION):
+    for chunk in _chunks(read_folder(images.files, on_pixels=on_pixels), _IMAGES_PER_TRANSACTION):
         readable = _readable(chunk, images, report)
         with store.transaction() as unit:
             registered = unit.images.like(
@@ -280,6 +283,7 @@ def _image(item: _Accepted, images: ImageSet) -> Image:
         split=images.splits.get(file.id),
         original_width_px=item.original and item.original.width_px,
         original_height_px=item.original and item.original.height_px,
+        look_hash=file.print.look_hash,
     )
 
 

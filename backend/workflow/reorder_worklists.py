@@ -4,16 +4,24 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from backend.domain.acquisition import batch, reordering
-from backend.domain.acquisition.batch import Candidate, Choice
+from backend.domain.acquisition import reordering, reservation
+from backend.domain.acquisition.batch import Channel, Choice
+from backend.domain.acquisition.channels import Batch, Worth
+from backend.domain.acquisition.cost import CostModel
+from backend.domain.acquisition.criterion import PARTS, WHOLE, worth_of
 from backend.domain.acquisition.reordering import Reordering
+from backend.domain.acquisition.serving_order import explain
+from backend.domain.consensus.clusters import Consensus
 from backend.domain.worklists import EntryState, WorklistEntry
 from backend.label_studio.connection import LabelStudioError
 from backend.label_studio.tasks import MalformedTaskError
 from backend.store.records import LeaseTakenError
 from backend.store.unit_of_work import Store, UnitOfWork
-from backend.workflow.candidates import positive_images, score_candidates
+from backend.workflow.candidates import score_candidates
 from backend.workflow.fill_worklists import QueueRules
+from backend.workflow.further_readings import gather_panels
+from backend.workflow.gather_demand import gather_waits
+from backend.workflow.gather_evidence import gather_cost, gather_evidence
 from backend.workflow.job_lease import hold_sync_lease
 from backend.workflow.label_studio_desk import LabelStudioDesk
 from backend.workflow.revise_worklists import revise_worklist
@@ -28,7 +36,8 @@ class ReorderReport:
     reordered : int
         Entries that got another place.
     withdrawn : int
-        Entries that were taken off, because their images get enough readings without them.
+        Entries that were taken off: their images get enough readings without them, or have
+        waited too long for this reader.
     problems : tuple of str
         Whose worklist stayed as it was, and why.
     """
@@ -53,7 +62,7 @@ def reorder_worklists(
     desk : LabelStudioDesk
         How to reach Label Studio.
     rules : QueueRules
-        How many readings are wanted.
+        How many readings are wanted, and by which strategy images are chosen.
     clock : callable
         Gives the time; aware.
 
@@ -66,16 +75,23 @@ def reorder_worklists(
         projects = unit.readers.projects()
         entries = unit.worklists.all(state=EntryState.OPEN)
         readers = unit.images.readers_by_image()
-        candidates = _candidates(unit, entries)
+        answers = [answer for _, answer in unit.consensus.current().values()]
+        worth, cost = _value_entries(unit, entries, answers, rules)
+        panels = gather_panels(unit, answers, rules.panel)
+        waits = gather_waits(unit, entries, now=clock(), reservation=rules.reservation)
 
-    unwanted = reordering.unneeded(entries, readers, readers_per_image=rules.readers_per_image)
+    unwanted = {
+        **reservation.to_release(entries, waits.overdue, waits.stopped),
+        **reordering.unneeded(entries, readers, wanted=panels.of, overdue=waits.overdue),
+    }
+    values = _values(worth)
     changes = {
-        project.reader_id: _change(entries, project.reader_id, candidates, unwanted)
+        project.reader_id: _change(entries, project.reader_id, values, unwanted)
         for project in projects
     }
 
     with store.transaction() as unit:
-        unit.worklists.explain(_explanations(entries, candidates))
+        unit.worklists.explain(_explanations(entries, worth, cost))
     moved = withdrawn = 0
     problems = []
     for project in projects:
@@ -99,35 +115,64 @@ def reorder_worklists(
     return ReorderReport(moved, withdrawn, tuple(problems))
 
 
-def _candidates(unit: UnitOfWork, entries: Sequence[WorklistEntry]) -> dict[str, Candidate]:
+def _value_entries(
+    unit: UnitOfWork,
+    entries: Sequence[WorklistEntry],
+    answers: Sequence[Consensus],
+    rules: QueueRules,
+) -> tuple[Worth, CostModel]:
+    """Return what the images of entries are worth now, as the strategy in use has it."""
     images = unit.images.all(entry.image_id for entry in entries)
-    champion = unit.models.champion()
-    predictions = unit.predictions.of_model(champion.name, images) if champion else {}
-    scored = score_candidates(images.values(), predictions, positive_images(unit))
-    return {candidate.image_id: candidate for candidate in scored}
+    cost = gather_cost(unit)
+    worth = worth_of(
+        score_candidates(unit, images.values()),
+        gather_evidence(unit, answers, with_features=False),
+        cost,
+        PARTS.get(rules.strategy, WHOLE),
+    )
+    return worth, cost
+
+
+def _values(worth: Worth) -> dict[str, float | None]:
+    """Return what images are worth by id; None when no model has scored them."""
+    columns = worth.pool.image_ids, worth.values, worth.pool.has_score
+    return {
+        image_id: value if is_scored else None
+        for image_id, value, is_scored in zip(*(one.tolist() for one in columns), strict=True)
+    }
 
 
 def _change(
     entries: Sequence[WorklistEntry],
     reader_id: str,
-    candidates: Mapping[str, Candidate],
+    values: Mapping[str, float | None],
     unwanted: Mapping[int, str],
 ) -> Reordering | None:
     """Return what becomes of a worklist; None if it is in order already."""
     mine = [entry for entry in entries if entry.reader_id == reader_id]
-    change = reordering.reorder(mine, candidates, unwanted)
+    change = reordering.reorder(mine, values, unwanted)
     return change if change.changes(mine) else None
 
 
 def _explanations(
-    entries: Sequence[WorklistEntry], candidates: Mapping[str, Candidate]
+    entries: Sequence[WorklistEntry], worth: Worth, cost: CostModel
 ) -> dict[int, Choice]:
     """Return what is new about why entries are asked for."""
+    row_of = {image_id: row for row, image_id in enumerate(worth.pool.image_ids.tolist())}
+    has_score = worth.pool.has_score
     found = {}
     for entry in entries:
-        candidate = candidates[entry.image_id]
-        if reordering.follows_the_queue(entry) and candidate.uncertainty is not None:
-            choice = batch.explain(candidate, rank=entry.rank)
-            if (choice.score, choice.reason) != (entry.score, entry.reason):
-                found[entry.key] = choice
+        row = row_of[entry.image_id]
+        if not (reordering.follows_the_queue(entry) and has_score[row]):
+            continue
+        batch = Batch()
+        if entry.channel == Channel.QUOTA and entry.top_finding is not None:
+            batch.quota_of[row] = entry.top_finding
+            batch.rows[Channel.QUOTA] = [row]
+        else:
+            batch.rows[Channel.UNCERTAIN] = [row]
+        [choice] = explain([row], batch, worth, cost)
+        told = choice.score, choice.reason, choice.top_finding, choice.expected_seconds
+        if told != (entry.score, entry.reason, entry.top_finding, entry.expected_seconds):
+            found[entry.key] = choice
     return found

@@ -7,6 +7,7 @@ from backend.domain.nights import NightRecord, StepState
 from backend.domain.skipped import Skipped
 
 _TRAINING = ("cut", "train", "calibrate", "evaluate", "gate")
+_STANDINGS = {"champion": "is champion now", "challenger": "scores in the shadow now"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,9 @@ class RetrainReport:
         Whether it is champion now.
     reason : str
         Why, or why not.
+    standing : str or None
+        "champion", "challenger" when it scores in the shadow first, or "rejected"; None without
+        a challenger.
     map40, champion_map40 : float or None
         mAP@0.4 in [0, 1] of both on the frozen test split.
     skipped : tuple of Skipped
@@ -33,6 +37,7 @@ class RetrainReport:
     model_version: str | None
     promoted: bool
     reason: str
+    standing: str | None = None
     map40: float | None = None
     champion_map40: float | None = None
     skipped: tuple[Skipped, ...] = ()
@@ -64,6 +69,7 @@ class RetrainReport:
             model_version=gate.get("model_version"),
             promoted=bool(gate.get("promoted")),
             reason=gate.get("reason") or next(iter(ended_early), ""),
+            standing=gate.get("standing"),
             map40=gate.get("map40"),
             champion_map40=gate.get("champion_map40"),
             skipped=tuple(
@@ -83,7 +89,7 @@ class RetrainReport:
         if self.model_version is None:
             on = f" on {self.dataset_version}" if self.dataset_version else ""
             return f"nothing trained{on}: {self.reason}"
-        standing = "is champion now" if self.promoted else "was turned away"
+        standing = _STANDINGS.get(self.standing or "", "was turned away")
         return (
             f"{self.model_version}, trained on {self.dataset_version}, {standing}: {self.reason}"
         )

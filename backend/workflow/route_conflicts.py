@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from backend.domain.acquisition.panels import PanelRules
 from backend.domain.adjudication import proposal as proposals
 from backend.domain.adjudication.conflicts import (
     Conflict,
@@ -13,6 +14,8 @@ from backend.domain.adjudication.conflicts import (
 from backend.domain.adjudication.overlay import is_about
 from backend.domain.adjudication.request import PENDING, ProposedBox, Request, RequestState
 from backend.domain.adjudication.routing import Candidate, Routes, plan_routes
+from backend.domain.consensus.clusters import Consensus
+from backend.domain.further_reading import further_gain
 from backend.domain.images import Split
 from backend.domain.predictions import PredictedBox
 from backend.domain.second_look_changes import changes
@@ -34,6 +37,8 @@ class RoutingRules:
     ----------
     readings_per_image : int
         An image is sent when it has so many readings, and never with fewer than two.
+    adaptive_panels : bool
+        Whether it is also sent when two readers leave so little uncertain that no third is asked.
     adjudicators : int
         How many must agree, 1 or 2.
     size : int
@@ -46,6 +51,26 @@ class RoutingRules:
     adjudicators: int
     size: int
     seed: int
+    adaptive_panels: bool = False
+
+    def readings_wanted(self, answer: Consensus) -> int:
+        """Return how many readings an image must have before it is sent.
+
+        Parameters
+        ----------
+        answer : Consensus
+            What its readers say together.
+
+        Returns
+        -------
+        int
+            As many as the queue asks for.
+        """
+        readings = len(answer.reading_ids)
+        if not self.adaptive_panels or readings >= self.readings_per_image:
+            return self.readings_per_image
+        panel = PanelRules(self.readings_per_image, is_adaptive=True)
+        return panel.readings_wanted(readings, further_gain(answer.clusters))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +121,12 @@ def route_conflicts(store: UnitOfWork, rules: RoutingRules, *, now: datetime) ->
 
     candidates = {
         image_id: Candidate(image, _proposal(disputes, image, rules))
-        for image_id in disputes.answers
-        if (image := disputes.of(image_id, rules.readings_per_image, changed=image_id in doubted))
+        for image_id, answer in disputes.answers.items()
+        if (
+            image := disputes.of(
+                image_id, rules.readings_wanted(answer), changed=image_id in doubted
+            )
+        )
     }
     routes = plan_routes(candidates, requests, size=rules.size)
 

@@ -1,5 +1,6 @@
 """What is waiting to be read, in the order in which it is served."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from backend.domain.worklists import EntryKind, EntryState, WorklistEntry
@@ -24,6 +25,10 @@ class QueueRow:
         Why it is here, as one sentence.
     readers : tuple of str
         Who still has it on the worklist, sorted.
+    top_finding : str or None
+        What it was chosen for, or what the model is surest of; None when nothing is marked.
+    expected_seconds : float or None, [s]
+        How long one reader will take; None when that is not known.
     """
 
     rank: int
@@ -32,6 +37,8 @@ class QueueRow:
     channel: str
     reason: str
     readers: tuple[str, ...]
+    top_finding: str | None = None
+    expected_seconds: float | None = None
 
 
 def show_queue(store: UnitOfWork) -> list[QueueRow]:
@@ -51,14 +58,38 @@ def show_queue(store: UnitOfWork) -> list[QueueRow]:
     for entry in store.worklists.all(state=EntryState.OPEN):
         asked = entry.image_id, entry.kind is EntryKind.SECOND_LOOK
         waiting.setdefault(asked, []).append(entry)
-    return [
-        QueueRow(
-            rank=entries[0].rank,
-            image_id=image_id,
-            score=entries[0].score,
-            channel=entries[0].channel,
-            reason=entries[0].reason,
-            readers=tuple(sorted({entry.reader_id for entry in entries})),
-        )
-        for (image_id, _), entries in waiting.items()
-    ]
+    return [_row(entries) for entries in waiting.values()]
+
+
+def planned_queue(entries: Sequence[WorklistEntry]) -> list[QueueRow]:
+    """Return entries that are not kept yet as people see them.
+
+    Parameters
+    ----------
+    entries : sequence of WorklistEntry
+        By rank.
+
+    Returns
+    -------
+    list of QueueRow
+        One per image, by rank; gold cases apart from the others.
+    """
+    waiting: dict[tuple[str, EntryKind], list[WorklistEntry]] = {}
+    for entry in entries:
+        waiting.setdefault((entry.image_id, entry.kind), []).append(entry)
+    return [_row(those) for those in waiting.values()]
+
+
+def _row(entries: Sequence[WorklistEntry]) -> QueueRow:
+    """Return the row of one image's entries, the first of which comes first."""
+    first = entries[0]
+    return QueueRow(
+        rank=first.rank,
+        image_id=first.image_id,
+        score=first.score,
+        channel=first.channel,
+        reason=first.reason,
+        readers=tuple(sorted({entry.reader_id for entry in entries})),
+        top_finding=None if first.top_finding is None else first.top_finding.title,
+        expected_seconds=first.expected_seconds,
+    )

@@ -8,6 +8,7 @@ from typing import Any
 from backend.domain.images import Split
 from backend.workflow.chain_step import NothingToDoError
 from backend.workflow.cut_training_set import NothingToCutError, cut_training_set
+from backend.workflow.note_looks import note_looks
 from ml_backend.chain.workshop import Workshop
 
 
@@ -74,9 +75,20 @@ def cut(workshop: Workshop) -> Cut:
     NothingToDoError
         If no image has a consensus yet.
     """
+    settings, progress = workshop.settings, workshop.progress
+    note_looks(
+        workshop.store,
+        on_start=lambda total: progress.step("looking for near-duplicates", total),
+        on_images=progress.advance,
+    )
     with workshop.store.transaction() as unit:
         try:
-            version = cut_training_set(unit, seed=workshop.settings.seed, now=workshop.clock())
+            version = cut_training_set(
+                unit,
+                seed=settings.seed,
+                now=workshop.clock(),
+                repeat_below=settings.train_repeat_below,
+            )
         except NothingToCutError as error:
             raise NothingToDoError(str(error)) from error
         counted = Counter(member.image.split for member in version.images)

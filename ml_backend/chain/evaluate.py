@@ -1,20 +1,28 @@
 """Evaluate: challenger and champion on the frozen test split."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from backend.domain.findings import Finding
+import numpy as np
+
+from backend.domain.dataset import DatasetImage
 from backend.domain.images import Split
-from backend.domain.metrics.average_precision import DetectionQuality
+from backend.domain.metrics.detection_report import describe_detection
+from backend.domain.models import ModelVersion
+from backend.domain.promotion.changes import Comparison
+from backend.domain.promotion.comparison import compare
+from backend.domain.promotion.measured import MeasuredModel
 from ml_backend.chain.calibrate import Calibrated
 from ml_backend.chain.cut import Cut
 from ml_backend.chain.train import Trained
 from ml_backend.chain.workshop import Workshop
+from ml_backend.detector import Detector
 from ml_backend.open_detector import load_yolo, open_detector
 from ml_backend.training.calibrate import measure_scoring
-from ml_backend.training.evaluate import LOWEST_SCORE
-from ml_backend.training.evaluate import evaluate as measure
+from ml_backend.training.evaluate import LOWEST_SCORE, as_measured
+from ml_backend.training.evaluate import evaluate as mark_all
+from ml_backend.training.soundness import find_problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,20 +31,26 @@ class Evaluated:
 
     Attributes
     ----------
-    quality : DetectionQuality
-        The challenger's.
+    map40 : float or None
+        The challenger's mAP@0.4; None when the test images show no lesion.
+    figures : dict
+        Everything that was measured of the challenger, with intervals.
+    test_sha256 : str
+        Which test images these were.
     champion : str or None
         Which model version it was held against; None when none serves.
-    champion_quality : DetectionQuality or None
-        The champion's.
-    calibration : dict
-        How well the challenger's scores mean what they say.
+    comparison : Comparison or None
+        What came of that; None without a champion, or when the test images show no lesion.
+    problems : tuple of str
+        Why the challenger cannot be trusted at all; none is normal.
     """
 
-    quality: DetectionQuality
+    map40: float | None
+    figures: dict[str, object]
+    test_sha256: str
     champion: str | None
-    champion_quality: DetectionQuality | None
-    calibration: dict[str, object]
+    comparison: Comparison | None
+    problems: tuple[str, ...]
 
     def as_json(self) -> dict[str, object]:
         """Return plain values.
@@ -47,10 +61,12 @@ class Evaluated:
             For the record of the night.
         """
         return {
-            "quality": _plain(self.quality),
+            "map40": self.map40,
+            "figures": self.figures,
+            "test_sha256": self.test_sha256,
             "champion": self.champion,
-            "champion_quality": self.champion_quality and _plain(self.champion_quality),
-            "calibration": self.calibration,
+            "comparison": self.comparison and self.comparison.as_json(),
+            "problems": list(self.problems),
         }
 
     @classmethod
@@ -67,12 +83,14 @@ class Evaluated:
         Evaluated
             The same.
         """
-        before = values["champion_quality"]
+        comparison = values["comparison"]
         return cls(
-            quality=_quality(values["quality"]),
+            map40=values["map40"],
+            figures=dict(values["figures"]),
+            test_sha256=values["test_sha256"],
             champion=values["champion"],
-            champion_quality=before and _quality(before),
-            calibration=dict(values["calibration"]),
+            comparison=comparison and Comparison.from_json(comparison),
+            problems=tuple(values["problems"]),
         )
 
 
@@ -96,38 +114,68 @@ def evaluate(workshop: Workshop, cut: Cut, trained: Trained, calibrated: Calibra
         How both did.
     """
     with workshop.recorded(trained.training_run):
-        test = workshop.dataset(cut.dataset_version).in_split(Split.TEST)
+        version = workshop.dataset(cut.dataset_version)
+        test = version.in_split(Split.TEST)
         with workshop.store.snapshot() as unit:
             champion = unit.models.champion()
+
+        def open_challenger() -> Detector:
+            return load_yolo(
+                workshop.settings, trained.weights.path, "challenger", min_score=LOWEST_SCORE
+            )
+
         workshop.progress.step("evaluating the challenger", len(test))
-        challenger = load_yolo(
-            workshop.settings, trained.weights.path, "challenger", min_score=LOWEST_SCORE
+        quality, marked = mark_all(
+            open_challenger(), test, lambda done, _: workshop.progress.advance(done)
         )
-        quality, marked = measure(
-            challenger, test, lambda done, _: workshop.progress.advance(done)
+        problems = find_problems(trained.weights, version, marked, open_challenger)
+        measured = as_measured(test, marked, calibrated.scoring)
+        of_champion = None if champion is None else _measure_champion(workshop, champion, test)
+
+        workshop.progress.step("resampling the test images", 2)
+        comparison = (
+            None if of_champion is None else compare(of_champion, measured, _rng(workshop))
         )
-        calibration = measure_scoring(calibrated.scoring, test, marked)
-        if champion is None:
-            return Evaluated(quality, None, None, calibration)
-        workshop.progress.step(f"evaluating champion {champion.name}", len(test))
-        detector = open_detector(workshop.settings, champion, min_score=LOWEST_SCORE)
-        before, _ = measure(detector, test, lambda done, _: workshop.progress.advance(done))
-        return Evaluated(quality, champion.name, before, calibration)
+        workshop.progress.advance(1)
+        detection = describe_detection(
+            measured.judged, measured.thresholds, _rng(workshop), slices=_slices(test)
+        )
+        workshop.progress.advance(2)
+        return Evaluated(
+            map40=measured.map40,
+            figures={
+                "average_precision": {
+                    finding.title: value for finding, value in sorted(quality.by_finding.items())
+                },
+                "positives": {
+                    finding.title: number for finding, number in sorted(quality.positives.items())
+                },
+                "test_images": quality.images,
+                "test_images_adjudicated": sum(member.is_adjudicated for member in test),
+                "calibration": measure_scoring(calibrated.scoring, test, marked),
+                "detection": detection,
+            },
+            test_sha256=measured.test_sha256,
+            champion=None if champion is None else champion.name,
+            comparison=comparison,
+            problems=problems,
+        )
 
 
-def _plain(quality: DetectionQuality) -> dict[str, object]:
-    return {
-        "map": quality.map,
-        "by_finding": {str(int(each)): value for each, value in quality.by_finding.items()},
-        "positives": {str(int(each)): number for each, number in quality.positives.items()},
-        "images": quality.images,
-    }
+def _measure_champion(
+    workshop: Workshop, champion: ModelVersion, test: Sequence[DatasetImage]
+) -> MeasuredModel:
+    workshop.progress.step(f"evaluating champion {champion.name}", len(test))
+    detector = open_detector(workshop.settings, champion, min_score=LOWEST_SCORE)
+    _, marked = mark_all(detector, test, lambda done, _: workshop.progress.advance(done))
+    return as_measured(test, marked, champion.scoring)
 
 
-def _quality(values: Mapping[str, Any]) -> DetectionQuality:
-    return DetectionQuality(
-        map=values["map"],
-        by_finding={Finding(int(each)): value for each, value in values["by_finding"].items()},
-        positives={Finding(int(each)): number for each, number in values["positives"].items()},
-        images=values["images"],
-    )
+def _slices(test: Sequence[DatasetImage]) -> dict[str, list[str]]:
+    """Return the properties by which figures are told apart, in the order of image ids."""
+    ordered = sorted(test, key=lambda member: member.image.id)
+    return {"source": [member.image.source for member in ordered]}
+
+
+def _rng(workshop: Workshop) -> np.random.Generator:
+    return np.random.default_rng(workshop.settings.seed)

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from backend.domain.images import Split
 from backend.domain.models import ModelState, ModelVersion
+from backend.workflow.judge_challenger import Challenge, judge_challenger, kept_verdict
 from backend.workflow.promote_model import promote_model
 from ml_backend.chain.calibrate import Calibrated
 from ml_backend.chain.cut import Cut
@@ -24,6 +24,8 @@ class Gated:
         The challenger's name.
     promoted : bool
         Whether it is champion now.
+    standing : str
+        "champion", "challenger" (it scores in the shadow first) or "rejected".
     reason : str
         Why, or why not.
     map40, champion_map40 : float or None
@@ -32,6 +34,7 @@ class Gated:
 
     model_version: str
     promoted: bool
+    standing: str
     reason: str
     map40: float | None
     champion_map40: float | None
@@ -86,55 +89,54 @@ def gate(
     Gated
         What was decided.
     """
-    report = _report(workshop, cut, evaluated)
-    now = workshop.clock()
-    with workshop.recorded(trained.training_run), workshop.store.transaction() as unit:
+    with workshop.recorded(trained.training_run):
+        version = workshop.dataset(cut.dataset_version)
+        with workshop.store.snapshot() as unit:
+            challenge = Challenge(
+                unit.models.next_name(),
+                version,
+                evaluated.map40,
+                evaluated.test_sha256,
+                evaluated.champion,
+                evaluated.comparison,
+                evaluated.problems,
+            )
+            decision = judge_challenger(unit, challenge)
+        now = workshop.clock()
         challenger = ModelVersion(
-            name=unit.models.next_name(),
+            name=challenge.name,
             state=ModelState.CHALLENGER,
             weights_uri=str(trained.weights.path.absolute()),
             weights_sha256=trained.weights.sha256,
             created_at=now,
             dataset_version=cut.dataset_version,
-            map40=evaluated.quality.map,
-            report=report,
+            map40=evaluated.map40,
+            report={**evaluated.figures, **workshop.recipe_report},
             scoring=calibrated.scoring,
         )
-        decision = promote_model(
-            unit, challenger, evaluated.quality, evaluated.champion_quality, now=now
-        )
-        unit.training_runs.end(
-            trained.training_run,
-            state="finished",
-            outcome=decision.reason,
-            model_version=challenger.name,
-            now=now,
-        )
-        gated = Gated(
-            challenger.name,
-            promoted=decision.promoted,
-            reason=decision.reason,
-            map40=decision.challenger_map,
-            champion_map40=decision.champion_map,
-        )
-        workshop.keep(unit, gated.as_json())
+        with workshop.store.transaction() as unit:
+            standing = promote_model(
+                unit,
+                challenger,
+                decision,
+                kept_verdict(challenge, decision),
+                shadow_images=workshop.settings.shadow_images,
+                now=now,
+            )
+            unit.training_runs.end(
+                trained.training_run,
+                state="finished",
+                outcome=decision.reason,
+                model_version=challenger.name,
+                now=now,
+            )
+            gated = Gated(
+                challenger.name,
+                promoted=standing is ModelState.CHAMPION,
+                standing=standing.value,
+                reason=decision.reason,
+                map40=decision.challenger_map,
+                champion_map40=decision.champion_map,
+            )
+            workshop.keep(unit, gated.as_json())
     return gated
-
-
-def _report(workshop: Workshop, cut: Cut, evaluated: Evaluated) -> dict[str, object]:
-    """Return what was measured, as plain values."""
-    quality = evaluated.quality
-    test = workshop.dataset(cut.dataset_version).in_split(Split.TEST)
-    return {
-        "average_precision": {
-            finding.title: value for finding, value in sorted(quality.by_finding.items())
-        },
-        "positives": {
-            finding.title: number for finding, number in sorted(quality.positives.items())
-        },
-        "test_images": quality.images,
-        "test_images_adjudicated": sum(member.is_adjudicated for member in test),
-        "calibration": evaluated.calibration,
-        "base_weights": workshop.settings.base_weights,
-        "recipe": asdict(workshop.recipe),
-    }

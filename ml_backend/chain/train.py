@@ -1,5 +1,6 @@
 """Train: a challenger's weights from a dataset version."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,8 +16,10 @@ from backend.workflow.chain_step import NothingToDoError
 from ml_backend.chain.cut import Cut
 from ml_backend.chain.workshop import Workshop
 from ml_backend.training.dataset_folder import DatasetFolder, write_dataset_folder
-from ml_backend.training.fit import fit
-from ml_backend.training.weights import StoredWeights, find_base_weights, store_weights
+from ml_backend.training.epochs import EpochFigures
+from ml_backend.training.fit import Fitted, fit
+from ml_backend.training.start import Start, choose_start
+from ml_backend.training.weights import StoredWeights, store_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +105,21 @@ def train(workshop: Workshop, cut: Cut, *, force: bool = False) -> Trained:
     version = workshop.dataset(cut.dataset_version)
     if not force and _is_finished(workshop, cut):
         raise NothingToDoError("nothing was read since the last finished run")
-    training_list = _draw(workshop, version)
+    training_list, seed = _draw(workshop, version)
     with workshop.store.transaction() as unit:
         training_run = unit.training_runs.begin_or_continue(
-            cut.dataset_version, workshop.recipe_record, now=workshop.clock()
+            cut.dataset_version,
+            {**workshop.recipe_record, "training_list_seed": seed},
+            now=workshop.clock(),
         )
     with workshop.recorded(training_run):
         folder = _write(workshop, version, training_list)
-        weights = _fit(workshop, folder)
+        start = choose_start(workshop.store, workshop.settings)
+        fitted = _fit(workshop, folder, start.weights)
+        weights = store_weights(fitted.weights, workshop.settings.weights_dir)
+        _show(fitted, weights)
+        with workshop.store.transaction() as unit:
+            unit.training_runs.note(training_run, _progress(start, training_list, fitted))
     return Trained(training_run, weights, folder.skipped)
 
 
@@ -121,17 +131,29 @@ def _is_finished(workshop: Workshop, cut: Cut) -> bool:
     )
 
 
-def _draw(workshop: Workshop, version: DatasetVersion) -> TrainingList:
+def _draw(workshop: Workshop, version: DatasetVersion) -> tuple[TrainingList, int]:
+    """Return what is shown how often, and the seed that it was drawn with."""
+    settings, members = workshop.settings, version.in_split(Split.TRAIN)
+    # Another dataset version draws other negatives; the same one, after a crash, the same.
+    mixed = hashlib.sha256(f"{settings.seed}:{version.sha256}".encode()).digest()
+    seed = int.from_bytes(mixed[:4], "big")
+    with workshop.store.snapshot() as unit:
+        champion = unit.models.champion()
+        marked = unit.predictions.of_model(champion.name) if champion else {}
     try:
-        return draw_training_list(
+        drawn = draw_training_list(
             {
                 member.image.id: {cluster.finding for cluster in member.clusters}
-                for member in version.in_split(Split.TRAIN)
+                for member in members
             },
-            rng=np.random.default_rng(workshop.settings.seed),
+            rng=np.random.default_rng(seed),
+            factors={member.image.id: member.repeat_factor for member in members},
+            negatives_per_positive=settings.train_negatives_per_positive,
+            hard={image_id for image_id, prediction in marked.items() if prediction.shown},
         )
     except NothingToLearnError as error:
         raise NothingToDoError(str(error)) from error
+    return drawn, seed
 
 
 def _write(
@@ -146,21 +168,38 @@ def _write(
     )
 
 
-def _fit(workshop: Workshop, folder: DatasetFolder) -> StoredWeights:
-    settings, recipe = workshop.settings, workshop.recipe
-    base_weights = find_base_weights(settings.base_weights, settings.weights_dir)
+def _fit(workshop: Workshop, folder: DatasetFolder, start: Path) -> Fitted:
+    recipe = workshop.recipe
     workshop.progress.step(f"training on {folder.training_lines} images", recipe.epochs)
 
-    def on_epoch(epoch: int, _: int, figures: dict[str, float]) -> None:
-        loss = sum(value for name, value in figures.items() if name.startswith("train/"))
+    def on_epoch(epoch: int, _: int, figures: EpochFigures) -> None:
+        loss = sum(value for name, value in figures.items() if name.endswith("_loss"))
         workshop.progress.advance(epoch, f"loss {loss:.2f}")
 
-    best = fit(
+    return fit(
         folder.path,
-        base_weights,
+        start,
         recipe,
-        device=settings.device,
+        device=workshop.settings.device,
         on_epoch=on_epoch,
         should_stop=workshop.should_stop,
     )
-    return store_weights(best, settings.weights_dir)
+
+
+def _show(fitted: Fitted, weights: StoredWeights) -> None:
+    """Draw how training went, beside the weights."""
+    # Not at the top: matplotlib takes a second that only a finished training should pay.
+    from backend.formats.training_curves import training_curves  # noqa: PLC0415
+
+    training_curves(weights.path.with_suffix(".training.png"), fitted.epochs)
+
+
+def _progress(start: Start, drawn: TrainingList, fitted: Fitted) -> dict[str, object]:
+    listed = {name: value for name, value in asdict(drawn).items() if name != "image_ids"}
+    return {
+        "started_from": start.name,
+        "why": start.why,
+        "training_list": {"lines": len(drawn.image_ids), **listed},
+        "batch": fitted.batch,
+        "epochs": [dict(each) for each in fitted.epochs],
+    }

@@ -1,15 +1,19 @@
 """What every step that needs torch works with."""
 
+import platform
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from importlib.metadata import version
 
 from backend.domain.dataset import DatasetVersion
 from backend.settings import Settings
 from backend.store.unit_of_work import Store, UnitOfWork
 from backend.workflow.chain_step import Progress, StoppedError
-from ml_backend.training.fit import Recipe
+from ml_backend.training.recipe import Recipe
+
+_PACKAGES = ("overread", "ultralytics-opencv-headless", "torch", "torchvision", "numpy")
 
 
 def _never() -> bool:
@@ -56,12 +60,33 @@ class Workshop:
             image_size_px=self.settings.train_image_size_px,
             batch=self.settings.train_batch_size,
             seed=self.settings.seed,
+            patience=self.settings.train_patience,
+            consensus_weights=self.settings.train_consensus_weights,
         )
 
     @property
     def recipe_record(self) -> dict[str, object]:
         """Everything that decides what a training yields, beside the dataset."""
-        return {"base_weights": self.settings.base_weights, **asdict(self.recipe)}
+        return {
+            "base_weights": self.settings.base_weights,
+            "train_from": self.settings.train_from,
+            "negatives_per_positive": str(
+                self.settings.train_negatives_per_positive
+            ),  # may be inf
+            **asdict(self.recipe),
+        }
+
+    @property
+    def recipe_report(self) -> dict[str, object]:
+        """The same with the versions of all programs, as it stands in a model's report."""
+        return {
+            "base_weights": self.settings.base_weights,
+            "recipe": asdict(self.recipe),
+            "versions": {
+                "python": platform.python_version(),
+                **{package: version(package) for package in _PACKAGES},
+            },
+        }
 
     def dataset(self, name: str) -> DatasetVersion:
         """Return a dataset version as it was cut.

@@ -5,11 +5,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-import torch
-
-from ml_backend.runtimes.network import NetworkFacts, load_network
+from ml_backend.runtimes.network_facts import NetworkFacts
 from ml_backend.runtimes.raw_output import Runtime
-from ml_backend.runtimes.torch_runtime import TorchRuntime
 
 RuntimeName: TypeAlias = Literal["torch", "onnxruntime", "openvino", "openvino-bf16"]
 
@@ -18,7 +15,7 @@ class UnavailableRuntimeError(RuntimeError):
     """The runtime that is asked for cannot run here."""
 
 
-def choose_runtime(wanted: str, device: torch.device) -> RuntimeName:
+def choose_runtime(wanted: str, device: str) -> RuntimeName:
     """Return the runtime to use.
 
     Parameters
@@ -26,8 +23,8 @@ def choose_runtime(wanted: str, device: torch.device) -> RuntimeName:
     wanted : str
         A runtime's name, or "auto" for the fastest that this machine has and that says the same
         as torch.
-    device : torch.device
-        Where to run.
+    device : str
+        Where to run, by torch's name.
 
     Returns
     -------
@@ -41,20 +38,20 @@ def choose_runtime(wanted: str, device: torch.device) -> RuntimeName:
         If it is asked for a runtime that is not installed, does not exist, or is no runtime
         for a GPU.
     """
-    installed = _installed()
+    usable: list[RuntimeName] = _installed() if device == "cpu" else ["torch"]
     if wanted == "auto":
-        return installed[0] if device.type == "cpu" else "torch"
-    for name in installed:
-        if name == wanted and (device.type == "cpu" or name == "torch"):
+        return usable[0]
+    for name in usable:
+        if name == wanted:
             return name
     raise UnavailableRuntimeError(
-        f"the runtime {wanted!r} does not run on this machine's {device.type}; expected "
-        f"{', '.join(installed) if device.type == 'cpu' else 'torch'}: set OVERREAD_RUNTIME"
+        f"the runtime {wanted!r} does not run on this machine's {device.partition(':')[0]}; "
+        f"expected {', '.join(usable)}: set OVERREAD_RUNTIME"
     )
 
 
 def open_runtime(
-    name: RuntimeName, weights: Path, *, device: torch.device, exports_dir: Path
+    name: RuntimeName, weights: Path, *, device: str, exports_dir: Path
 ) -> tuple[Runtime, NetworkFacts]:
     """Make a network ready to run.
 
@@ -64,8 +61,8 @@ def open_runtime(
         Which runtime.
     weights : Path
         A checkpoint written by ultralytics.
-    device : torch.device
-        Where to run.
+    device : str
+        Where to run, by torch's name.
     exports_dir : Path
         Where exported networks are kept.
 
@@ -76,29 +73,32 @@ def open_runtime(
     facts : NetworkFacts
         What has to be known to use what it says.
     """
-    # Imported here, because none of them is there on every machine.
+    # Imported here, because none of them is there on every machine, and torch takes seconds.
     if name == "torch":
+        from ml_backend.runtimes.network import load_network  # noqa: PLC0415
+        from ml_backend.runtimes.torch_runtime import TorchRuntime  # noqa: PLC0415
+
         network = load_network(weights, device)
-        return TorchRuntime(network, is_half=device.type == "cuda"), network.facts
+        return TorchRuntime(network, is_half=device != "cpu"), network.facts
     from ml_backend.runtimes.exported import exported  # noqa: PLC0415
 
-    path, facts = exported(weights, exports_dir)
+    onnx, facts = exported(weights, exports_dir)
     if name == "onnxruntime":
         from ml_backend.runtimes.onnx_runtime import OnnxRuntime  # noqa: PLC0415
 
-        return OnnxRuntime(path, cores=_cores()), facts
+        return OnnxRuntime(onnx, cores=_cores()), facts
     from ml_backend.runtimes.openvino_runtime import OpenVinoRuntime  # noqa: PLC0415
 
-    return OpenVinoRuntime(path, cores=_cores(), is_bfloat16=name == "openvino-bf16"), facts
+    return OpenVinoRuntime(onnx, cores=_cores(), is_bfloat16=name == "openvino-bf16"), facts
 
 
 def _installed() -> list[RuntimeName]:
     names: list[RuntimeName] = []
-    if find_spec("onnx") and find_spec("openvino"):
+    if find_spec("openvino"):
         from ml_backend.runtimes.openvino_runtime import cpu_has_bfloat16  # noqa: PLC0415
 
         names += ["openvino", "openvino-bf16"] if cpu_has_bfloat16() else ["openvino"]
-    if find_spec("onnx") and find_spec("onnxruntime"):
+    if find_spec("onnxruntime"):
         names.append("onnxruntime")
     return [*names, "torch"]
 

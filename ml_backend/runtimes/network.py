@@ -4,8 +4,6 @@ What goes in is what `letterbox` makes, bytes; scaling to [0, 1] is part of the 
 is one preprocessing, whatever runtime the network runs on.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,30 +11,8 @@ import torch
 from torch import nn
 from typing_extensions import override
 
+from ml_backend.runtimes.network_facts import NetworkFacts, UnusableWeightsError
 from ml_backend.ultralytics_settings import import_part
-
-
-class UnusableWeightsError(ValueError):
-    """A weights file holds no detector that can be run."""
-
-
-@dataclass(frozen=True, slots=True)
-class NetworkFacts:
-    """What has to be known of a network to use what it says.
-
-    Attributes
-    ----------
-    titles : sequence of str
-        What it detects, by class id.
-    strides : sequence of int, [px]
-        Distance of two places, per level of the head.
-    image_size_px : int, [px]
-        Length of an image's longer side in training.
-    """
-
-    titles: Sequence[str]
-    strides: Sequence[int]
-    image_size_px: int
 
 
 class RawNetwork(nn.Module):
@@ -99,15 +75,15 @@ class RawNetwork(nn.Module):
         return raw["scores"].float(), raw["boxes"].float(), torch.cat(pooled, 1).float()
 
 
-def load_network(weights: Path, device: torch.device) -> RawNetwork:
+def load_network(weights: Path, device: str) -> RawNetwork:
     """Load a checkpoint written by ultralytics.
 
     Parameters
     ----------
     weights : Path
         The file; nothing that it brings is executed.
-    device : torch.device
-        Where to.
+    device : str
+        Where to, by torch's name.
 
     Returns
     -------
@@ -121,7 +97,7 @@ def load_network(weights: Path, device: torch.device) -> RawNetwork:
     """
     tasks = import_part("nn.tasks")
     try:
-        network, checkpoint = tasks.load_checkpoint(str(weights), device=device)
+        network, checkpoint = tasks.load_checkpoint(str(weights), device=torch.device(device))
     except (TypeError, FileNotFoundError) as problem:
         raise UnusableWeightsError(f"{weights} is no ultralytics checkpoint") from problem
     head = network.model[-1]

@@ -1,12 +1,10 @@
 """The network on ONNX Runtime."""
 
-from pathlib import Path
+from typing import Any
 
 import onnxruntime
-import torch
 
-from ml_backend.runtimes.exported import OUTPUTS
-from ml_backend.runtimes.raw_output import Frames, RawOutput
+from ml_backend.runtimes.raw_output import OUTPUTS, Candidates, Frames, select
 
 _ERRORS_ONLY = 3
 
@@ -16,15 +14,15 @@ class OnnxRuntime:
 
     Parameters
     ----------
-    network : Path
-        The ONNX file.
+    network : bytes
+        An ONNX file.
     cores : int
         How many cores there are.
     """
 
     batch_size = 1
 
-    def __init__(self, network: Path, *, cores: int) -> None:
+    def __init__(self, network: bytes, *, cores: int) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.log_severity_level = _ERRORS_ONLY
@@ -34,8 +32,25 @@ class OnnxRuntime:
         self.name = f"ONNX Runtime {onnxruntime.__version__}, CPU, single precision"
         self.workers = cores
 
-    def forward(self, frames: Frames) -> RawOutput:
-        """Run the network.
+    def look(self, frames: Frames, least_logit: float) -> Candidates:
+        """Run the network, and keep of what it says the places that count.
+
+        Parameters
+        ----------
+        frames : ndarray of shape (images, height, width)
+            Grey frames, uint8.
+        least_logit : float
+            Places below count for nothing.
+
+        Returns
+        -------
+        Candidates
+            The surest of every finding.
+        """
+        return select(*self.forward(frames), least_logit)
+
+    def forward(self, frames: Frames) -> list[Any]:
+        """Run the network and nothing else.
 
         Parameters
         ----------
@@ -44,7 +59,8 @@ class OnnxRuntime:
 
         Returns
         -------
-        RawOutput
-            On the CPU.
+        list of ndarray
+            `OUTPUTS`.
         """
-        return RawOutput(*map(torch.from_numpy, self._session.run(OUTPUTS, {"grey": frames})))
+        outputs: list[Any] = self._session.run(OUTPUTS, {"grey": frames})
+        return outputs

@@ -1,14 +1,13 @@
 """The network on OpenVINO, the fastest runtime on a CPU."""
 
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 from queue import SimpleQueue
 from typing import Any
 
 import openvino
-import torch
 
-from ml_backend.runtimes.exported import OUTPUTS
-from ml_backend.runtimes.raw_output import Frames, RawOutput
+from ml_backend.runtimes.raw_output import OUTPUTS, Candidates, Frames, select
 
 
 def cpu_has_bfloat16() -> bool:
@@ -27,8 +26,8 @@ class OpenVinoRuntime:
 
     Parameters
     ----------
-    network : Path
-        The ONNX file; the compiled network is kept beside it.
+    network : bytes
+        An ONNX file.
     cores : int
         How many cores there are.
     is_bfloat16 : bool
@@ -37,9 +36,8 @@ class OpenVinoRuntime:
 
     batch_size = 1
 
-    def __init__(self, network: Path, *, cores: int, is_bfloat16: bool) -> None:
+    def __init__(self, network: bytes, *, cores: int, is_bfloat16: bool) -> None:
         core = openvino.Core()
-        core.set_property({"CACHE_DIR": str(network.parent / "openvino")})
         compiled = core.compile_model(
             core.read_model(network),
             "CPU",
@@ -56,22 +54,40 @@ class OpenVinoRuntime:
         for _ in range(cores):
             self._requests.put(compiled.create_infer_request())
 
-    def forward(self, frames: Frames) -> RawOutput:
-        """Run the network.
+    def look(self, frames: Frames, least_logit: float) -> Candidates:
+        """Run the network, and keep of what it says the places that count.
 
         Parameters
         ----------
         frames : ndarray of shape (images, height, width)
             Grey frames, uint8.
+        least_logit : float
+            Places below count for nothing.
 
         Returns
         -------
-        RawOutput
-            On the CPU.
+        Candidates
+            The surest of every finding.
         """
+        with self._request() as request:
+            answer = request.infer({"grey": frames}, share_inputs=True, share_outputs=True)
+            return select(*(answer[name] for name in OUTPUTS), least_logit)
+
+    def forward(self, frames: Frames) -> None:
+        """Run the network and nothing else.
+
+        Parameters
+        ----------
+        frames : ndarray of shape (images, height, width)
+            Grey frames, uint8.
+        """
+        with self._request() as request:
+            request.infer({"grey": frames}, share_inputs=True, share_outputs=True)
+
+    @contextmanager
+    def _request(self) -> Iterator[Any]:
         request = self._requests.get()
         try:
-            answer = request.infer({"grey": frames}, share_inputs=True)
-            return RawOutput(*(torch.from_numpy(answer[name].copy()) for name in OUTPUTS))
+            yield request
         finally:
             self._requests.put(request)

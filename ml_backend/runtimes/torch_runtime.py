@@ -1,12 +1,14 @@
 """The network on torch: in half precision on a GPU, in single precision on a CPU."""
 
+import math
 import os
 from threading import Lock, local
 
+import numpy as np
 import torch
 
 from ml_backend.runtimes.network import RawNetwork
-from ml_backend.runtimes.raw_output import Frames, RawOutput
+from ml_backend.runtimes.raw_output import CANDIDATES_PER_FINDING, Candidates, Frames, select
 
 _GPU_BATCH = 64
 
@@ -37,8 +39,29 @@ class TorchRuntime:
             # With all cores, its spinning threads collapse as soon as anything else runs.
             torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
 
-    def forward(self, frames: Frames) -> RawOutput:
-        """Run the network.
+    def look(self, frames: Frames, least_logit: float) -> Candidates:
+        """Run the network, and keep of what it says the places that count.
+
+        Parameters
+        ----------
+        frames : ndarray of shape (images, height, width)
+            Grey frames, uint8.
+        least_logit : float
+            Places below count for nothing.
+
+        Returns
+        -------
+        Candidates
+            The surest of every finding.
+        """
+        with torch.inference_mode():
+            outputs = self.forward(frames)
+            if self._is_gpu:
+                return select_there(*outputs, least_logit)
+            return select(*(each.numpy() for each in outputs), least_logit)
+
+    def forward(self, frames: Frames) -> tuple[torch.Tensor, ...]:
+        """Run the network and nothing else; on a GPU it may still run when this returns.
 
         Parameters
         ----------
@@ -47,41 +70,60 @@ class TorchRuntime:
 
         Returns
         -------
-        RawOutput
-            On the network's device.
+        tuple of tensor
+            `OUTPUTS`, on the network's device.
         """
         grey = torch.from_numpy(frames)
         with torch.inference_mode():
             if self._is_gpu:
                 self._use_own_stream()
                 grey = grey.pin_memory().to(self._device, non_blocking=True)
-                return RawOutput(*self._network(grey))
+                return tuple(self._network(grey))
             with self._one_at_a_time:
-                return RawOutput(*self._network(grey))
+                return tuple(self._network(grey))
 
     def _use_own_stream(self) -> None:
-        # So that one thread's suppression does not wait for another one's forward pass.
+        # So that one thread's copies do not wait for another one's forward pass.
         if not hasattr(self._thread, "stream"):
             self._thread.stream = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
         torch.cuda.set_stream(self._thread.stream)
 
 
-def choose_device(wanted: str) -> torch.device:
-    """Return the device to run on.
+def select_there(
+    logits: torch.Tensor, distances: torch.Tensor, features: torch.Tensor, least_logit: float
+) -> Candidates:
+    """Do what `select` does where the tensors lie, so that little has to come back from a GPU.
 
     Parameters
     ----------
-    wanted : str
-        "auto", "cpu" or a CUDA index.
+    logits, distances, features : tensor
+        As for `select`.
+    least_logit : float
+        Places below count for nothing.
 
     Returns
     -------
-    torch.device
-        With "auto" the first GPU when there is one.
+    Candidates
+        The same as from `select`, in another order.
     """
-    if wanted == "auto":
-        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
-    return torch.device(f"cuda:{wanted}" if wanted.isdigit() else wanted)
+    images, findings, places = logits.shape
+    surest = logits.topk(min(CANDIDATES_PER_FINDING, places), dim=2)
+    image, finding, rank = (surest.values >= least_logit).nonzero(as_tuple=True)
+    place = surest.indices[image, finding, rank]
+
+    def here(tensor: torch.Tensor) -> np.ndarray:
+        return np.asarray(tensor.cpu().numpy())
+
+    return Candidates(
+        (images, findings),
+        here(image),
+        here(finding),
+        here(place),
+        here(logits[image, finding, place]),
+        here(distances[image, :, place]),
+        here(features),
+        is_finite=math.isfinite(float(logits.sum())),
+    )
 
 
 def _shown(device: torch.device) -> str:

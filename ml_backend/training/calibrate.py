@@ -5,17 +5,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.domain.boxes import Box
 from backend.domain.dataset import DatasetImage
 from backend.domain.findings import Finding
 from backend.domain.metrics.calibration import expected_calibration_error, reliability_curve
+from backend.domain.metrics.mark_calibration import COUNTED_FROM_SCORE
 from backend.domain.metrics.true_marks import Marks, true_marks
 from backend.domain.predictions import PredictedBox
 from backend.domain.score_calibration import Scoring, fit_scoring
-
-COUNTED_FROM_SCORE = 0.05
-"""Marks below this raw score are left out of the figures: thousands of them, all rightly near 0,
-would make any detector look calibrated."""
+from ml_backend.training.evaluate import truths_of
 
 _BINS = 10
 
@@ -42,7 +39,7 @@ def learn_scoring(
     Scoring
         Curves and thresholds.
     """
-    marks = true_marks(_truths(images), predictions)
+    marks = true_marks(truths_of(images), predictions)
     return fit_scoring(marks, images=len(images), false_marks_per_image=false_marks_per_image)
 
 
@@ -69,7 +66,7 @@ def measure_scoring(
         the reliability diagram, before and after; false marks per image and share of findings
         found at the thresholds. None where there is nothing to measure.
     """
-    marks = true_marks(_truths(images), predictions)
+    marks = true_marks(truths_of(images), predictions)
     raw, is_true, calibrated = _counted(marks, scoring)
     shown = _shown(marks, scoring)
     positives = sum(len(member.clusters) for member in images)
@@ -85,13 +82,6 @@ def measure_scoring(
         "thresholds": {
             finding.title: value for finding, value in sorted(scoring.thresholds.items())
         },
-    }
-
-
-def _truths(images: Sequence[DatasetImage]) -> dict[str, list[tuple[Finding, Box]]]:
-    return {
-        member.image.id: [(cluster.finding, cluster.box) for cluster in member.clusters]
-        for member in images
     }
 
 

@@ -12,9 +12,12 @@ from backend.domain.dataset import DatasetImage, DatasetVersion
 from backend.domain.findings import Finding
 from backend.domain.images import Split
 from backend.domain.skipped import Skipped
+from backend.formats.image_cache import resize
 from backend.formats.radiographs import UnreadableImageError, encode_png
 from ml_backend.image_source import read_registered
-from ml_backend.letterbox import resize
+
+BOX_WEIGHTS = "box-weights.json"
+"""File of a dataset folder: by image id, for every row of its labels how likely it is real."""
 
 
 class NothingToTrainOnError(ValueError):
@@ -107,10 +110,10 @@ def _write(
     validation = version.in_split(Split.VALIDATION)
     training = [each for each in version.in_split(Split.TRAIN) if each.image.id in shown]
 
-    skipped = []
+    skipped, weights = [], {}
     for member in (*training, *validation):
         try:
-            _write_image(member, draft, image_size_px)
+            weights[member.image.id] = _write_image(member, draft, image_size_px)
         except UnreadableImageError as problem:
             skipped.append(Skipped(member.image.id, str(problem)))
 
@@ -120,20 +123,23 @@ def _write(
     _write_list(
         draft / "val.txt", [each.image.id for each in validation if each.image.id not in lost]
     )
+    (draft / BOX_WEIGHTS).write_text(json.dumps(weights))
     names = "".join(f"  {int(each)}: {json.dumps(each.title)}\n" for each in Finding)
     (draft / "data.yaml").write_text(f"train: train.txt\nval: val.txt\nnames:\n{names}")
     return skipped
 
 
-def _write_image(member: DatasetImage, draft: Path, image_size_px: int) -> None:
+def _write_image(member: DatasetImage, draft: Path, image_size_px: int) -> list[float]:
+    """Write one image with its labels, and return the weights of its rows."""
     image = member.image
     pixels = resize(read_registered(image), image_size_px)
     (draft / "images" / f"{image.id}.png").write_bytes(encode_png(pixels))
-    rows = (
-        _yolo_row(each.finding, each.box, image.width_px, image.height_px)
-        for each in member.clusters
-    )
+    rows: dict[str, float] = {}  # equal rows are one: ultralytics would drop and reorder them
+    for each in member.clusters:
+        row = _yolo_row(each.finding, each.box, image.width_px, image.height_px)
+        rows[row] = max(rows.get(row, 0.0), float(each.p_true))
     (draft / "labels" / f"{image.id}.txt").write_text("".join(rows))
+    return list(rows.values())
 
 
 def _yolo_row(finding: Finding, box: Box, width_px: int, height_px: int) -> str:

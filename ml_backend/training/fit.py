@@ -1,70 +1,54 @@
 """Fine-tune a detector on a dataset folder."""
 
+import gc
 import json
 import math
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from backend.workflow.chain_step import StoppedError
-from ml_backend.runtimes.torch_runtime import choose_device
+from ml_backend.training.devices import TrainingDevices, training_devices
+from ml_backend.training.epochs import EpochFigures, keep_epoch, kept_epochs, watch_epochs
+from ml_backend.training.recipe import Recipe
 from ml_backend.training.weights import BaseWeightsMissingError
 from ml_backend.ultralytics_settings import import_part
 
-_AUGMENTATION: Mapping[str, float] = {
-    # The detector has to bear another build, position and collimation; up is always up, and a
-    # grey image has no hue. Left and right are swapped because no finding names a side, and
-    # the mirrored heart costs less than twice the lungs to learn from brings.
-    "fliplr": 0.5,
-    "flipud": 0.0,
-    "degrees": 4.0,
-    "translate": 0.05,
-    "scale": 0.15,
-    "shear": 0.0,
-    "perspective": 0.0,
-    "hsv_h": 0.0,
-    "hsv_s": 0.0,
-    "hsv_v": 0.0,
-    "bgr": 0.0,
-    # Where something lies in the thorax is half of what it is: no collages of several thoraces.
-    "mosaic": 0.0,
-    "mixup": 0.0,
-    "cutmix": 0.0,
-    "copy_paste": 0.0,
-    "close_mosaic": 0,
-}
-
-
 _BOXES_TO_CHOOSE_BY = 100
+
+OnEpoch = Callable[[int, int, EpochFigures], None]
+
+
+class NotEnoughMemoryError(RuntimeError):
+    """Not even one image at a time fits into memory."""
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
-    """Everything that decides what a training yields.
+class Fitted:
+    """What came of a training.
 
     Attributes
     ----------
-    epochs : int
-        Passes through the training list.
-    image_size_px : int, [px]
-        Length of an image's longer side; a multiple of 32.
+    weights : Path
+        The weights of the last epoch; those of the epoch that did best on the validation split
+        when it holds at least 100 boxes. With fewer, chance decides which epoch looks best, and
+        it is often one of the first.
     batch : int
-        Images per step.
-    seed : int
-        Of order, augmentation and new layers.
-    learning_rate : float
-        Highest learning rate of AdamW; falls along a cosine to a hundredth.
+        How many images were computed at a time: the recipe's, or fewer where memory was short.
+    epochs : tuple of mapping
+        By epoch from the first: its number, losses, learning rates and, where epochs are chosen
+        by them, validation figures.
     """
 
-    epochs: int
-    image_size_px: int
+    weights: Path
     batch: int
-    seed: int
-    learning_rate: float = 1e-3
+    epochs: tuple[EpochFigures, ...]
 
 
 def fit(
@@ -73,9 +57,9 @@ def fit(
     recipe: Recipe,
     *,
     device: str = "auto",
-    on_epoch: Callable[[int, int, dict[str, float]], None] = lambda *_: None,
+    on_epoch: OnEpoch = lambda *_: None,
     should_stop: Callable[[], bool] = lambda: False,
-) -> Path:
+) -> Fitted:
     """Fine-tune base weights on a dataset folder.
 
     May be killed at any moment: called again with the same folder, weights and recipe it goes
@@ -90,19 +74,17 @@ def fit(
     recipe : Recipe
         How to train.
     device : str
-        "auto" for the first GPU or else the CPU, "cpu", or a CUDA index.
+        "auto" for the first GPU or else the CPU, "cpu", a CUDA index, or several as in "0,1".
     on_epoch : callable
-        Called after every epoch with its number from 1, the number of epochs, and by name the
-        losses and, where epochs are chosen by them, the validation figures.
+        Called after every epoch with its number from 1, the number of epochs, and its figures.
     should_stop : callable
-        Asked after every epoch; called again later, training goes on after that one.
+        Asked after every epoch; called again later, training goes on after that one. Training
+        on several GPUs is not asked: it runs in processes of its own.
 
     Returns
     -------
-    Path
-        The weights of the last epoch; those of the epoch that did best on the validation split
-        when it holds at least 100 boxes. With fewer, chance decides which epoch looks best, and
-        it is often one of the first.
+    Fitted
+        The weights, and how it went.
 
     Raises
     ------
@@ -110,94 +92,129 @@ def fit(
         If `base_weights` is no file.
     StoppedError
         If it was asked to stop.
+    NotEnoughMemoryError
+        If memory does not suffice, however few images are computed at a time.
     """
     if not base_weights.is_file():
         raise BaseWeightsMissingError(f"{base_weights} is no file; give a checkpoint of YOLO")
     run = folder / "run"
-    chosen, checkpoint = run / "chosen.pt", run / "resume.pt"
     key = {**asdict(recipe), "base_weights": str(base_weights.absolute())}
     if not _is_kept_run_of(run, key):
         _start_run(run, key)
-    if (run / "finished").exists():
-        return chosen
-
-    trainer = _trainer(folder, base_weights, recipe, choose_device(device), checkpoint)
-    _report_progress(trainer, on_epoch)
-    trainer.add_callback("on_model_save", lambda at: _keep(at, chosen, checkpoint))
-    trainer.add_callback("on_fit_epoch_end", lambda at: _stop_if_asked(at, should_stop))
-    trainer.train()
-    if not (run / "finished").exists():
-        raise StoppedError("training was asked to stop; it goes on after its last epoch")
-    return chosen
+    devices, batch = training_devices(device), recipe.batch
+    while not (run / "finished.json").exists():
+        trainer = _trainer(folder, base_weights, recipe, devices, batch)
+        trainer.add_callback("on_model_save", partial(_keep, run=run))
+        try:
+            _train(trainer, run, recipe, devices, on_epoch, should_stop)
+        except RuntimeError as error:
+            if not _is_out_of_memory(error):
+                raise
+            batch = _smaller(min(batch, int(trainer.batch_size)), devices, recipe)
+            del trainer, error
+            _free_memory()
+            continue
+        if not (run / "finished.json").exists():
+            raise StoppedError("training was asked to stop; it goes on after its last epoch")
+    finished = json.loads((run / "finished.json").read_text())
+    return Fitted(run / "chosen.pt", finished["batch"], kept_epochs(run))
 
 
 def _trainer(
-    folder: Path, base_weights: Path, recipe: Recipe, device: torch.device, checkpoint: Path
+    folder: Path, base_weights: Path, recipe: Recipe, devices: TrainingDevices, batch: int
 ) -> Any:  # noqa: ANN401 - ultralytics ships no types
+    run = folder / "run"
+    checkpoint = run / "resume.pt"
     arguments = {
         "task": "detect",
         "mode": "train",
         "model": str(base_weights),
         "data": str(folder / "data.yaml"),
-        "project": str(folder.absolute()),
-        "name": "run",
+        "project": str(run.absolute()),
+        "name": "ultralytics",  # its own folder: training on several GPUs deletes it first
         "exist_ok": True,
-        "epochs": recipe.epochs,
-        "patience": recipe.epochs,
-        "imgsz": recipe.image_size_px,
-        "batch": recipe.batch,
-        "nbs": recipe.batch,  # one step per batch, however small the data set is
-        "seed": recipe.seed,
-        "deterministic": True,
-        "optimizer": "AdamW",  # "auto" changes optimiser and rate as the data set grows
-        "lr0": recipe.learning_rate,
-        "lrf": 0.01,
-        "cos_lr": True,
-        "momentum": 0.9,
-        "warmup_epochs": min(3.0, recipe.epochs / 10),
-        "warmup_bias_lr": 0.0,
-        "amp": _precision(device),
-        "device": "cpu" if device.type == "cpu" else str(device.index or 0),
-        "workers": 0 if device.type == "cpu" else 8,
-        "val": _validation_boxes(folder) >= _BOXES_TO_CHOOSE_BY,
-        "conf": 0.01,  # keeps validation of a young detector out of the suppression's time limit
-        "iou": 0.5,
-        "max_det": 100,
         "plots": False,
         "verbose": False,
-        **_AUGMENTATION,
+        **recipe.arguments(chooses_epoch=_validation_boxes(folder) >= _BOXES_TO_CHOOSE_BY),
+        **devices.arguments(),
+        "batch": batch,
     }
     if checkpoint.exists():
         arguments |= {"model": str(checkpoint), "resume": str(checkpoint)}
-    return import_part("models.yolo.detect").DetectionTrainer(overrides=arguments)
+    return _trainer_class(recipe)(overrides=arguments)
 
 
-def _precision(device: torch.device) -> str | bool:
-    # "True" would fetch a further model from the network to try half precision with.
-    if device.type != "cuda":
-        return False
-    return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else False
+def _trainer_class(recipe: Recipe) -> Any:  # noqa: ANN401 - ultralytics ships no types
+    if recipe.consensus_weights == "off":
+        return import_part("models.yolo.detect").DetectionTrainer
+    # Imported here, because it derives from classes of ultralytics, which takes seconds.
+    from ml_backend.training import weighted_trainer  # noqa: PLC0415
+
+    if recipe.consensus_weights == "earl":
+        return weighted_trainer.EarlTrainer
+    return weighted_trainer.SoftTargetTrainer
 
 
-def _report_progress(
+def _train(
     trainer: Any,  # noqa: ANN401 - ultralytics ships no types
-    on_epoch: Callable[[int, int, dict[str, float]], None],
+    run: Path,
+    recipe: Recipe,
+    devices: TrainingDevices,
+    on_epoch: OnEpoch,
+    should_stop: Callable[[], bool],
 ) -> None:
-    def report(at: Any) -> None:  # noqa: ANN401 - ultralytics ships no types
-        if at.epoch >= at.epochs:  # the closing validation is announced as one more epoch
-            return
-        measured = at.metrics if at.args.val else {}  # zeros until the first validation
-        figures = {**at.tloss, **measured}
-        numbers = {name: float(value) for name, value in figures.items()}
-        finite = {name: value for name, value in numbers.items() if math.isfinite(value)}
-        on_epoch(at.epoch + 1, at.epochs, finite)
+    if devices.are_several:  # epochs end in other processes, which leave their figures in files
+        watching: AbstractContextManager[None] = watch_epochs(
+            run, lambda figures: _report(figures, recipe.epochs, on_epoch)
+        )
+    else:
+        watching = nullcontext()
+        trainer.add_callback(
+            "on_fit_epoch_end", lambda at: _report_last(at, run, recipe.epochs, on_epoch)
+        )
+        trainer.add_callback("on_fit_epoch_end", lambda at: _stop_if_asked(at, should_stop))
+    with watching:
+        trainer.train()
 
-    trainer.add_callback("on_fit_epoch_end", report)
+
+def _report_last(
+    trainer: Any,  # noqa: ANN401 - ultralytics ships no types
+    run: Path,
+    epochs: int,
+    on_epoch: OnEpoch,
+) -> None:
+    kept = kept_epochs(run)
+    # The closing validation is announced as one more epoch, which is not kept.
+    if kept and kept[-1]["epoch"] == trainer.epoch + 1:
+        _report(kept[-1], epochs, on_epoch)
 
 
 def _stop_if_asked(trainer: Any, should_stop: Callable[[], bool]) -> None:  # noqa: ANN401 - no types
     if trainer.epoch + 1 < trainer.epochs and should_stop():
-        trainer.stop = True  # ultralytics tells its other processes
+        trainer.stop = True
+
+
+def _report(figures: EpochFigures, epochs: int, on_epoch: OnEpoch) -> None:
+    on_epoch(int(figures["epoch"]), epochs, figures)
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or "out of memory" in str(error).lower()
+
+
+def _smaller(batch: int, devices: TrainingDevices, recipe: Recipe) -> int:
+    if batch <= devices.number:
+        raise NotEnoughMemoryError(
+            f"training at {recipe.image_size_px} px runs out of memory with a single image at a "
+            "time; set OVERREAD_TRAIN_IMAGE_SIZE_PX lower, or train on another device"
+        )
+    return max(batch // 2, devices.number)
+
+
+def _free_memory() -> None:
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def _is_kept_run_of(run: Path, key: Mapping[str, object]) -> bool:
@@ -213,19 +230,31 @@ def _start_run(run: Path, key: Mapping[str, object]) -> None:
     draft.rename(run / "recipe.json")
 
 
-def _keep(trainer: Any, chosen: Path, checkpoint: Path) -> None:  # noqa: ANN401 - no types
+def _keep(trainer: Any, *, run: Path) -> None:  # noqa: ANN401 - ultralytics ships no types
+    """Keep figures and weights of an epoch, each whole or not at all."""
     # ultralytics writes its files in place; copies that are renamed survive being killed.
+    keep_epoch(run, trainer.epoch + 1, _figures(trainer))
     if not trainer.args.val or trainer.best_fitness == trainer.fitness:
-        _copy(trainer.last, chosen)
-    _copy(trainer.last, checkpoint)
-    if trainer.epoch + 1 >= trainer.epochs:
-        (chosen.parent / "finished").touch()
+        _copy(trainer.last, run / "chosen.pt")
+    _copy(trainer.last, run / "resume.pt")
+    if trainer.stop or trainer.epoch + 1 >= trainer.epochs:
+        draft = run / "finished.partial"
+        draft.write_text(json.dumps({"batch": int(trainer.batch_size)}))
+        draft.replace(run / "finished.json")
+
+
+def _figures(trainer: Any) -> dict[str, float]:  # noqa: ANN401 - ultralytics ships no types
+    measured = trainer.metrics if trainer.args.val else {}  # zeros until the first validation
+    numbers = {
+        name: float(value) for name, value in {**trainer.tloss, **measured, **trainer.lr}.items()
+    }
+    return {name: value for name, value in numbers.items() if math.isfinite(value)}
 
 
 def _copy(source: Path, target: Path) -> None:
-    partial = target.with_suffix(".partial")
-    shutil.copyfile(source, partial)
-    partial.replace(target)
+    partial_copy = target.with_suffix(".partial")
+    shutil.copyfile(source, partial_copy)
+    partial_copy.replace(target)
 
 
 def _validation_boxes(folder: Path) -> int:

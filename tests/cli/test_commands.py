@@ -1,5 +1,6 @@
 """The other commands, on a store with two readers' readings."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from backend.settings import Settings
 from backend.store.unit_of_work import Store
 from backend.workflow.fill_worklists import QueueRules, fill_worklists
 from tests.cli.conftest import CommandLine, write_radiograph
-from tests.store.samples import LATER, NOW, enrol, model, predicted, serve
+from tests.store.samples import NOW, enrol, predicted, serve
 
 
 @pytest.fixture
@@ -56,6 +57,38 @@ class TestRelease:
         again = filled("release", "create", "--format", "yolo")
         assert again.code == 1
         assert "never overwritten" in again.told
+
+
+class TestDatasets:
+    def test_are_listed_shown_drawn_and_compared(
+        self, filled: CommandLine, tmp_path: Path
+    ) -> None:
+        assert filled("release", "create", "--format", "yolo").code == 0
+        labels = tmp_path / "train.csv"
+        labels.write_text(labels.read_text().replace(",10,10,40,40", ",12,12,44,44", 2))
+        imported = ("--images", tmp_path / "images", "--labels", labels)
+        assert filled("import", "vinbigdata", *imported).code == 0
+        assert filled("consensus").code == 0
+        assert filled("release", "create", "--format", "coco").code == 0
+
+        assert [one["name"] for one in filled("datasets", "list", "--json").json] == ["d1", "d2"]
+        picture, manifest = tmp_path / "imbalance.png", tmp_path / "manifest.json"
+        shown = filled("datasets", "show", "d2", "--figure", picture, "--manifest", manifest)
+        assert "Cardiomegaly" in shown.output
+        assert picture.read_bytes().startswith(b"\x89PNG")
+        assert len(json.loads(manifest.read_text())["content"]) == 6
+        found = filled("datasets", "show", "d2", "--json").json
+        assert found["findings"]["Cardiomegaly"]["images"]["train"] >= 1
+        assert sum(found["readings"]["R1"].values()) == 6
+        changes = filled("datasets", "diff", "d1", "d2", "--json").json["boxes"]["Cardiomegaly"]
+        assert (changes["added"], changes["removed"], changes["moved"]) == (0, 0, 1)
+        assert "in another split" in filled("datasets", "diff", "d1", "d2").output
+
+    def test_that_nobody_cut_are_named(self, filled: CommandLine) -> None:
+        outcome = filled("datasets", "show", "d9")
+
+        assert outcome.code == 1
+        assert "no dataset version 'd9'" in outcome.told
 
 
 class TestConsensus:
@@ -105,33 +138,6 @@ class TestConsensus:
         assert "Traceback" not in method.told + version.told
 
 
-class TestModels:
-    def test_say_that_there_is_nothing_to_go_back_to(self, filled: CommandLine) -> None:
-        outcome = filled("models", "rollback")
-
-        assert outcome.code == 1
-        assert "models list" in outcome.told
-        assert filled("models", "list", "--json").json == []
-        assert "overread retrain" in filled("score").told
-
-    def test_are_promoted_and_rolled_back_by_hand(self, served: CommandLine) -> None:
-        store = Store(Settings(data_dir=served.data_dir).sqlalchemy_url)
-        with store.transaction() as unit:
-            unit.models.add(model("m2", created_at=LATER))
-        store.close()
-
-        assert served("models", "promote", "m2", "--json").json == {"champion": "m2"}
-        assert served("models", "rollback", "--json").json == {"champion": "m1"}
-
-        listed = served("models", "list", "--json").json
-        assert [(one["name"], one["state"]) for one in listed] == [
-            ("m1", "champion"), ("m2", "rejected"),
-        ]  # fmt: skip
-        unknown = served("models", "promote", "m9")
-        assert unknown.code == 1
-        assert "there are: m1, m2" in unknown.told
-
-
 class TestQueue:
     def test_is_empty_before_anybody_reads_in_label_studio(self, filled: CommandLine) -> None:
         assert filled("queue", "show", "--json").json == []
@@ -160,7 +166,58 @@ class TestQueue:
         assert "OVERREAD_LABEL_STUDIO_URL" in outcome.told
         assert served("queue", "show", "--json").json == shown
         assert [(one["rank"], one["readers"]) for one in shown] == [(1, ["R3"]), (2, ["R3"])]
-        assert set(shown[0]) == {"rank", "image_id", "score", "channel", "reason", "readers"}
+        assert set(shown[0]) == {
+            *("rank", "image_id", "score", "channel", "reason", "readers"),
+            *("top_finding", "expected_seconds"),
+        }
+
+    def test_is_shown_to_people_with_the_time_it_takes(self, served: CommandLine) -> None:
+        shown = served("queue", "show")
+
+        assert "Cardiomegaly" in shown.output
+        assert "about 1 minute of reading; 15 s per image and 12 s per box" in shown.told
+        assert "assumed until 50 readings are timed" in shown.told
+        assert "nobody knows what the empty ones hide" in shown.told
+        assert "No forecast yet: the learning curve has 0 of the 3 points" in shown.told
+
+    def test_says_whether_to_go_on(self, served: CommandLine, tmp_path: Path) -> None:
+        told = served("queue", "signal", "--figure", tmp_path / "curve.png")
+        assert "no picture: there is no forecast" in told.told
+
+        signal = served("queue", "signal", "--json").json
+        assert (signal["forecast"], signal["reader_hours"]) == (None, None)
+        assert signal["hidden"] == {
+            "audited": 0,
+            "with_findings": 0,
+            "unread": 0,
+            "low": 0.0,
+            "high": 1.0,
+        }
+        assert len(signal["sentences"]) == 2
+
+    def test_can_be_tried_without_changing_anything(self, served: CommandLine) -> None:
+        before = served("queue", "show", "--json").json
+        with Store(Settings(data_dir=served.data_dir).sqlalchemy_url).transaction() as unit:
+            for entry in unit.worklists.all():
+                unit.worklists.set_state(entry.key, EntryState.SKIPPED, now=NOW)
+
+        dry = ("queue", "refill", "--dry-run", "--size", "2", "--strategy", "random")
+        assert served(*dry, "--json").json == []  # two readers have read everything, and agree
+        told = served(*dry, "--json", OVERREAD_ADAPTIVE_PANELS="False").json
+        assert [one["rank"] for one in told] == [3, 4]
+        assert {one["channel"] for one in told} == {"random"}
+        assert {tuple(one["readers"]) for one in told} == {("R3",)}
+        assert set(told[0]) == set(before[0])
+        shown = served(*dry, OVERREAD_ADAPTIVE_PANELS="False")
+        assert "Would be chosen by random" in shown.output
+        assert "nothing was changed" in shown.told
+        assert served("queue", "show", "--json").json == []
+
+    def test_names_the_strategies_when_there_is_no_such(self, served: CommandLine) -> None:
+        outcome = served("queue", "refill", "--strategy", "best", "--dry-run")
+
+        assert outcome.code == 1
+        assert "there is no strategy 'best'; expected one of random" in outcome.told
 
     def test_says_what_was_set_aside_and_why(self, served: CommandLine) -> None:
         assert served("queue", "skipped", "--json").json == []

@@ -13,7 +13,7 @@ from backend.store.readings import Receipt
 from backend.store.unit_of_work import Store
 from tests.api.conftest import csrf_of
 from tests.cli.conftest import CommandLine
-from tests.store.samples import NOW, entry, image, keep, mark, reading, register
+from tests.store.samples import NOW, enrol, entry, image, keep, mark, reading, register
 
 EMAIL = "ada@example.org"
 CHOSEN = "a pass phrase"
@@ -100,3 +100,38 @@ class TestReadersList:
 
         assert (row["second_looks"], row["changed_answer"]) == (1, 1)
         assert "changed the answer" in migrated("readers", "list").output
+
+
+class TestDuties:
+    def test_are_set_shown_and_taken_back(self, migrated: CommandLine) -> None:
+        store = Store(Settings(data_dir=migrated.data_dir).sqlalchemy_url)
+        enrol(store, "R1", "R2")
+
+        assert migrated("readers", "duty", "R1", "--speciality", "Pneumothorax").code == 0
+        migrated("readers", "duty", "R2", "--away-until", "2999-01-31")
+
+        assert migrated("readers", "duty", "--json").json == [
+            {"reader": "R1", "specialities": ["Pneumothorax"], "away_until": None},
+            {"reader": "R2", "specialities": [], "away_until": "2999-01-31 00:00:00+00:00"},
+        ]
+        migrated("readers", "duty", "R1", "--no-speciality")
+        assert migrated("readers", "duty", "R2", "--back", "--json").json == [
+            {"reader": "R2", "specialities": [], "away_until": None}
+        ]
+        assert migrated("readers", "duty", "R1", "--json").json[0]["specialities"] == []
+
+    @pytest.mark.parametrize(
+        ("words", "told"),
+        [
+            (("R9", "--back"), "'R9' reads nothing in Label Studio"),
+            (("R1", "--speciality", "flu"), "not one of the 14 findings"),
+            (("--back",), "expected names of readers"),
+        ],
+    )
+    def test_are_refused_for_strangers(
+        self, migrated: CommandLine, words: tuple[str, ...], told: str
+    ) -> None:
+        outcome = migrated("readers", "duty", *words)
+
+        assert outcome.code != 0
+        assert told in outcome.told

@@ -6,8 +6,8 @@ from threading import Event
 import pytest
 from typing_extensions import override
 
+from backend.formats.image_cache import SmallCopy, small_copy
 from ml_backend.detector import Detections
-from ml_backend.image_cache import SmallCopy, small_copy
 from ml_backend.inference_queue import InferenceQueue
 from ml_backend.letterbox import Letterbox
 from ml_backend.scripted_detector import ScriptedDetector

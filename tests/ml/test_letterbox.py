@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml_backend.letterbox import letterbox, resize
+from backend.formats.image_cache import resize
+from ml_backend.letterbox import letterbox
 from tests.ml.conftest import radiograph
 
 SIDES = st.integers(1, 400)

@@ -18,6 +18,7 @@ from typing_extensions import override
 
 from backend.domain.findings import Finding
 from backend.formats.radiographs import encode_png
+from backend.label_studio.reading_form import form_xml
 from backend.settings import Settings
 from ml_backend.app import create_app
 from ml_backend.detector import Detections
@@ -80,6 +81,58 @@ UNREADABLE = {
 }
 
 
+def form(label: str, *, name: str = "finding", tag: str = "RectangleLabels") -> str:
+    return f'<View><{tag} name="{name}" toName="image"><Label value="{label}"/></{tag}></View>'
+
+
+GROWING = "".join(
+    f'<!ENTITY {larger} "{f"&{smaller};" * 10}">'
+    for smaller, larger in zip("zabcdefgh", "abcdefghi", strict=True)
+)
+OTHER_FORMS = {
+    "empty": "",
+    "null": None,
+    "number": 7,
+    "no XML": "<View>",
+    "no image": "<View/>",
+    "another tag": form("ILD", tag="Labels"),
+    "another name": form("ILD", name="label"),
+    "other labels": form("Car"),
+    "bomb": f'<!DOCTYPE x [<!ENTITY z "z">{GROWING}]><View>&i;</View>',
+}
+
+
+class TestForm:
+    """The labelling configuration of the project that asks."""
+
+    @pytest.mark.parametrize("what", OTHER_FORMS)
+    def test_that_takes_no_box_is_refused_with_what_was_expected(
+        self, client: TestClient, link: str, what: str
+    ) -> None:
+        body = {"tasks": [task(link)], "label_config": OTHER_FORMS[what]}
+
+        answer = client.post("/predict", json=body)
+
+        assert answer.status_code == 422
+        assert "expected a form with <RectangleLabels" in answer.json()["detail"]
+        assert client.get("/health").status_code == 200
+
+    @pytest.mark.parametrize(("label", "boxes"), [("ILD", 1), ("Cardiomegaly", 0)])
+    def test_gets_boxes_of_its_own_findings_only(
+        self, client: TestClient, link: str, label: str, boxes: int
+    ) -> None:
+        body = {"tasks": [task(link)], "label_config": form(label)}
+
+        answer = client.post("/predict", json=body)
+
+        assert len(answer.json()["results"][0]["result"]) == boxes
+
+    def test_of_the_project_itself_takes_all(self, client: TestClient, link: str) -> None:
+        answer = client.post("/predict", json={"tasks": [task(link)], "label_config": form_xml()})
+
+        assert answer.json()["results"][0]["result"]
+
+
 class TestBadInput:
     @pytest.mark.parametrize("what", READABLE)
     def test_reads_every_kind_of_radiograph(
@@ -93,7 +146,12 @@ class TestBadInput:
 
     @pytest.mark.parametrize("what", UNREADABLE)
     def test_stores_nothing_for_what_is_none(
-        self, client: TestClient, image_server: ImageServer, link: str, what: str
+        self,
+        client: TestClient,
+        image_server: ImageServer,
+        link: str,
+        caplog: pytest.LogCaptureFixture,
+        what: str,
     ) -> None:
         odd = image_server.add("/images/odd.png", UNREADABLE[what])
 
@@ -105,6 +163,65 @@ class TestBadInput:
         assert before["result"]
         assert after["result"]
         assert client.get("/health").status_code == 200
+        assert "/images/odd.png: " in caplog.text
+        assert "expected one whole radiograph" in caplog.text or "too large" in caplog.text
+        assert 'cause="not-an-image"} 1.0' in client.get("/metrics").text
+
+    @pytest.mark.parametrize(
+        ("status", "body", "why"),
+        [
+            (404, b"", "answered 404; expected 200"),
+            (500, b"", "answered 500; expected 200"),
+            (401, b"", "answered 401; expected 200"),
+            (200, bytes(65 * 2**20), "larger than 64 MiB"),
+        ],
+        ids=["404", "500", "401", "too many bytes"],
+    )
+    def test_says_what_a_server_did_wrong(
+        self,
+        client: TestClient,
+        image_server: ImageServer,
+        link: str,
+        caplog: pytest.LogCaptureFixture,
+        status: int,
+        body: bytes,
+        why: str,
+    ) -> None:
+        odd = image_server.add("/images/odd.png?signature=secret", body, status=status)
+
+        none, after = client.post("/predict", json={"tasks": [task(odd), task(link)]}).json()[
+            "results"
+        ]
+
+        assert none == []
+        assert after["result"]
+        assert why in caplog.text
+        assert "secret" not in caplog.text
+
+    def test_says_that_a_server_did_not_answer_in_time(
+        self,
+        slow_server: tuple[str, Event],
+        image_server: ImageServer,
+        live_model: LiveModel,
+        link: str,
+        caplog: pytest.LogCaptureFixture,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr("ml_backend.image_source.TIMEOUT_SECONDS", 0.2)
+        url, _ = slow_server
+        settings = Settings(
+            secret_key=SecretStr("s" * 32), backend_url=image_server.url, label_studio_url=url
+        )
+        with TestClient(create_app(settings, live_model)) as client:
+            client.auth = (USER_NAME, password(settings))
+
+            none, after = client.post(
+                "/predict", json={"tasks": [task(f"{url}/slow.png"), task(link)]}
+            ).json()["results"]
+
+        assert none == []
+        assert after["result"]
+        assert "slow.png did not answer (ReadTimeout" in caplog.text
 
     def test_does_not_follow_a_redirect_to_a_private_address(
         self, client: TestClient, image_server: ImageServer

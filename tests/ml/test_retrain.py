@@ -1,5 +1,6 @@
 """Gather, fit, evaluate, gate: from readings in the store to the champion that serves."""
 
+import hashlib
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from backend.domain.boxes import Box
 from backend.domain.findings import Finding
 from backend.domain.images import Split
 from backend.domain.models import ModelState, ModelVersion
+from backend.domain.predictions import PredictedBox, Prediction
 from backend.formats.original_sizes import SizePx
 from backend.formats.placement import MarkedBox, PlacedReadings
 from backend.formats.radiographs import encode_png
@@ -35,6 +37,7 @@ if find_spec("ultralytics") is None:  # not importorskip: it would import with t
     pytest.skip("needs the extra `ml`", allow_module_level=True)
 
 from ml_backend.retrain import retrain as train_a_challenger  # noqa: E402
+from ml_backend.training.start import DamagedWeightsError, choose_start  # noqa: E402
 from ml_backend.ultralytics_settings import import_part  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
@@ -130,7 +133,7 @@ class TestRetrain:
         Path(settings.base_weights).unlink()
 
         with pytest.raises(FileNotFoundError, match="OVERREAD_BASE_WEIGHTS"):
-            retrain(filled, settings, force=True)
+            retrain(filled, settings.model_copy(update={"train_from": "base"}), force=True)
 
         with filled.snapshot() as unit:
             champion = unit.models.champion()
@@ -138,6 +141,60 @@ class TestRetrain:
         assert champion is not None
         assert champion.name == "m1"
         assert states == ["finished", "failed"]
+
+    def test_fine_tunes_the_champion_on_what_it_got_wrong_and_records_how(
+        self, filled: Store, settings: Settings
+    ) -> None:
+        retrain(filled, settings)
+        saw_something = Prediction("i0", "m1", (PredictedBox(Finding.ILD, HEART.box, 0.99),))
+        with filled.transaction() as unit:
+            unit.predictions.add([saw_something], now=now())
+
+        retrain(filled, settings, force=True)
+
+        with filled.snapshot() as unit:
+            first, second = unit.training_runs.all()
+            challenger = unit.models.get("m2")
+        assert first.progress["started_from"] == settings.base_weights
+        assert first.progress["training_list"]["hard_negatives"] == 0
+        assert second.progress["started_from"] == "m1"
+        assert second.progress["training_list"]["hard_negatives"] == 1
+        assert second.progress["batch"] == 2
+        [epoch] = second.progress["epochs"]
+        assert epoch["epoch"] == 1
+        assert epoch["cls_loss"] > 0
+        assert second.recipe["consensus_weights"] == "soft"
+        assert first.recipe["training_list_seed"] == second.recipe["training_list_seed"]
+        curves = Path(challenger.weights_uri).with_suffix(".training.png")
+        assert curves.read_bytes().startswith(b"\x89PNG")
+
+
+class TestChooseStart:
+    def test_says_why_the_champion_will_not_do(
+        self, filled: Store, settings: Settings, tmp_path: Path
+    ) -> None:
+        assert choose_start(filled, settings).why == "there is no champion yet"
+        weights = tmp_path / "champion.pt"
+        torch.save(torch.load(settings.base_weights, weights_only=False), weights)
+        sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
+        with filled.transaction() as unit:
+            unit.models.add(
+                ModelVersion("m1", ModelState.CHALLENGER, str(weights), sha256, created_at=now())
+            )
+            unit.models.crown("m1", now=now())
+
+        other_findings = choose_start(filled, settings)
+        assert other_findings.name == settings.base_weights
+        assert "trained on other findings" in other_findings.why
+
+        weights.write_bytes(b"damaged")
+        assert "m1 cannot be used" in choose_start(filled, settings).why
+
+    def test_names_damaged_base_weights(self, filled: Store, settings: Settings) -> None:
+        Path(settings.base_weights).write_bytes(b"damaged")
+
+        with pytest.raises(DamagedWeightsError, match="OVERREAD_BASE_WEIGHTS"):
+            choose_start(filled, settings)
 
 
 class TestScorePool:

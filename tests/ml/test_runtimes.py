@@ -16,11 +16,14 @@ if find_spec("ultralytics") is None:  # not importorskip: it would import with t
     pytest.skip("needs the extra `ml`", allow_module_level=True)
 
 from ml_backend.runtimes import choice  # noqa: E402
+from ml_backend.runtimes.exported import exported  # noqa: E402
 from ml_backend.runtimes.network import load_network  # noqa: E402
 from ml_backend.runtimes.openvino_runtime import cpu_has_bfloat16  # noqa: E402
+from ml_backend.runtimes.raw_output import select  # noqa: E402
+from ml_backend.runtimes.torch_runtime import select_there  # noqa: E402
 from ml_backend.yolo_detector import YoloDetector  # noqa: E402
 
-CPU = torch.device("cpu")
+CPU = "cpu"
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "weights"
 TRAINED = [sample.WEIGHTS, SHARED / "yolov8n.pt", SHARED / "yolo26n.pt"]
 IMAGE_SIZE_PX = 320
@@ -127,11 +130,53 @@ class TestChooseRuntime:
         assert choice.choose_runtime("openvino-bf16", CPU) == "openvino-bf16"
 
     def test_takes_torch_on_a_gpu(self) -> None:
-        assert choice.choose_runtime("auto", torch.device("cuda:0")) == "torch"
+        assert choice.choose_runtime("auto", "cuda:0") == "torch"
 
     @pytest.mark.parametrize(
         ("wanted", "device"), [("tensorrt", "cpu"), ("openvino", "cuda:0"), ("", "cpu")]
     )
     def test_says_what_can_be_had(self, wanted: str, device: str) -> None:
         with pytest.raises(choice.UnavailableRuntimeError, match=r"expected .*torch"):
-            choice.choose_runtime(wanted, torch.device(device))
+            choice.choose_runtime(wanted, device)
+
+
+class TestSelectThere:
+    """What runs on a GPU, on whatever tensors there are here."""
+
+    @pytest.mark.parametrize("least_logit", [-10.0, 1.5])
+    def test_selects_the_same(self, least_logit: float) -> None:
+        rng = np.random.default_rng(5)
+        outputs = [
+            rng.normal(size=shape).astype(np.float32)
+            for shape in ((2, 3, 1500), (2, 4, 1500), (2, 8))
+        ]
+
+        here = select(*outputs, least_logit)
+        there = select_there(*map(torch.from_numpy, outputs), least_logit)
+
+        one, other = (
+            np.lexsort((each.places, each.findings, each.images)) for each in (here, there)
+        )
+        for name in ("images", "findings", "places", "logits", "distances"):
+            np.testing.assert_array_equal(getattr(here, name)[one], getattr(there, name)[other])
+        np.testing.assert_array_equal(here.features, there.features)
+        assert here.shape == there.shape
+        assert here.is_finite
+        assert there.is_finite
+
+    def test_notices_a_score_that_is_no_number(self) -> None:
+        logits = torch.zeros(1, 2, 9)
+        logits[0, 1, 4] = torch.nan
+
+        assert not select_there(logits, torch.zeros(1, 4, 9), torch.zeros(1, 8), 0.5).is_finite
+
+
+class TestExportedFile:
+    def test_is_made_anew_when_it_was_changed(self, weights: Path, tmp_path: Path) -> None:
+        network, _ = exported(weights, tmp_path)
+        (path,) = tmp_path.glob("*.onnx")
+        path.write_bytes(network[:-1] + bytes([network[-1] ^ 1]))
+
+        again, _ = exported(weights, tmp_path)
+
+        assert again == path.read_bytes() == network

@@ -1,8 +1,10 @@
 """From a dataset version to weights that serve."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -25,7 +27,8 @@ from ml_backend.training.dataset_folder import (  # noqa: E402
     write_dataset_folder,
 )
 from ml_backend.training.evaluate import LOWEST_SCORE, evaluate  # noqa: E402
-from ml_backend.training.fit import Recipe, fit  # noqa: E402
+from ml_backend.training.fit import NotEnoughMemoryError, fit  # noqa: E402
+from ml_backend.training.recipe import Recipe  # noqa: E402
 from ml_backend.training.weights import (  # noqa: E402
     BaseWeightsMissingError,
     find_base_weights,
@@ -39,6 +42,21 @@ RECIPE = Recipe(epochs=2, image_size_px=64, batch=2, seed=1)
 
 class KilledError(Exception):
     """The night was too short."""
+
+
+def run_out_of_memory(
+    monkeypatch: pytest.MonkeyPatch, *, from_epoch: int, from_images: int
+) -> None:
+    """Let memory suffice for fewer images than these at a time, from an epoch on."""
+    trainer = import_part("models.yolo.detect").DetectionTrainer
+    preprocess = trainer.preprocess_batch
+
+    def preprocess_what_fits(self: object, batch: dict[str, Any]) -> object:
+        if self.epoch + 1 >= from_epoch and len(batch["img"]) >= from_images:  # type: ignore[attr-defined]
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return preprocess(self, batch)
+
+    monkeypatch.setattr(trainer, "preprocess_batch", preprocess_what_fits)
 
 
 @pytest.fixture
@@ -158,15 +176,16 @@ class TestFit:
         ).path
         seen: list[int] = []
 
-        def die(epoch: int, epochs: int, figures: dict[str, float]) -> None:
+        def die(epoch: int, epochs: int, figures: Mapping[str, float]) -> None:
             assert epochs == 2
             assert figures["box_loss"] > 0
+            assert figures["epoch"] == epoch
             seen.append(epoch)
             raise KilledError
 
         with pytest.raises(KilledError):
             fit(folder, base_weights, RECIPE, device="cpu", on_epoch=die)
-        best = fit(
+        fitted = fit(
             folder,
             base_weights,
             RECIPE,
@@ -174,11 +193,15 @@ class TestFit:
             on_epoch=lambda epoch, *_: seen.append(epoch),
         )
         assert seen == [1, 2]
+        assert [figures["epoch"] for figures in fitted.epochs] == [1, 2]
+        assert ("metrics/mAP50(B)" in fitted.epochs[0]) == (boxes_to_choose_by == 1)
+        assert fitted.batch == 2
 
-        fit(folder, base_weights, RECIPE, device="cpu", on_epoch=die)  # was through
+        again = fit(folder, base_weights, RECIPE, device="cpu", on_epoch=die)  # was through
+        assert again == fitted
         assert seen == [1, 2]
 
-        stored = store_weights(best, tmp_path / "weights")
+        stored = store_weights(fitted.weights, tmp_path / "weights")
         detector = YoloDetector(stored.path, "m1", device="cpu", min_score=LOWEST_SCORE)
         assert detector.image_size_px == 64
         assert stored.size_bytes < 6_000_000
@@ -189,6 +212,68 @@ class TestFit:
         assert quality.images == len(predictions) == 3
         assert quality.map is not None
         assert done == [(3, 3)]
+
+    def test_ends_when_validation_does_not_get_better(
+        self,
+        version: DatasetVersion,
+        base_weights: Path,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr("ml_backend.training.fit._BOXES_TO_CHOOSE_BY", 1)
+        trainer = import_part("engine.trainer").BaseTrainer
+        fitness = iter([0.5, 0.4, 0.3, 0.2, 0.1])
+        validate = trainer.validate
+
+        def ever_worse(self: object) -> tuple[dict[str, float], float]:
+            metrics, _ = validate(self)
+            found = next(fitness)
+            self.best_fitness = self.best_fitness or found  # type: ignore[attr-defined]
+            return metrics, found
+
+        monkeypatch.setattr(trainer, "validate", ever_worse)
+        folder = write_dataset_folder(version, ["i0", "i1"], tmp_path / "d1", image_size_px=64)
+
+        fitted = fit(
+            folder.path,
+            base_weights,
+            replace(RECIPE, epochs=5, patience=2),
+            device="cpu",
+        )
+
+        assert [figures["epoch"] for figures in fitted.epochs] == [1, 2, 3]
+
+    @pytest.mark.parametrize("in_epoch", [1, 2])
+    def test_computes_fewer_images_at_a_time_where_memory_is_short(
+        self,
+        version: DatasetVersion,
+        base_weights: Path,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        in_epoch: int,
+    ) -> None:
+        run_out_of_memory(monkeypatch, from_epoch=in_epoch, from_images=2)
+        folder = write_dataset_folder(
+            version, ["i0", "i1", "i2", "i0"], tmp_path / "d1", image_size_px=64
+        )
+
+        fitted = fit(folder.path, base_weights, replace(RECIPE, batch=4), device="cpu")
+
+        assert fitted.batch == 1
+        assert [figures["epoch"] for figures in fitted.epochs] == [1, 2]
+
+    def test_says_what_to_do_when_not_even_one_image_fits(
+        self,
+        version: DatasetVersion,
+        base_weights: Path,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        run_out_of_memory(monkeypatch, from_epoch=1, from_images=1)
+        folder = write_dataset_folder(version, ["i0", "i1"], tmp_path / "d1", image_size_px=64)
+
+        with pytest.raises(NotEnoughMemoryError, match="OVERREAD_TRAIN_IMAGE_SIZE_PX"):
+            fit(folder.path, base_weights, RECIPE, device="cpu")
 
     def test_asks_for_base_weights(self, tmp_path: Path) -> None:
         with pytest.raises(BaseWeightsMissingError, match="is no file"):

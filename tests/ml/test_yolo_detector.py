@@ -20,8 +20,8 @@ if find_spec("ultralytics") is None:  # not importorskip: it would import with t
     pytest.skip("needs the extra `ml`", allow_module_level=True)
 
 from ml_backend.detector import detect  # noqa: E402
-from ml_backend.runtimes.network import UnusableWeightsError  # noqa: E402
-from ml_backend.runtimes.torch_runtime import choose_device  # noqa: E402
+from ml_backend.runtimes.device import choose_device  # noqa: E402
+from ml_backend.runtimes.network_facts import UnusableWeightsError  # noqa: E402
 from ml_backend.ultralytics_settings import import_part, import_ultralytics  # noqa: E402
 from ml_backend.yolo_detector import BrokenDetectorError, YoloDetector  # noqa: E402
 
@@ -155,11 +155,11 @@ class TestYoloDetector:
 class TestChooseDevice:
     @pytest.mark.parametrize(("wanted", "chosen"), [("cpu", "cpu"), ("1", "cuda:1")])
     def test_takes_what_is_wanted(self, wanted: str, chosen: str) -> None:
-        assert str(choose_device(wanted)) == chosen
+        assert choose_device(wanted) == chosen
 
     def test_takes_the_gpu_when_there_is_one(self) -> None:
         expected = "cuda:0" if torch.cuda.is_available() else "cpu"
-        assert str(choose_device("auto")) == expected
+        assert choose_device("auto") == expected
 
 
 class TestImportUltralytics:

@@ -11,9 +11,9 @@ OURS = "s"
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
-def parts(link: str) -> tuple[int, str]:
+def parts(link: str) -> tuple[str, str]:
     query = parse_qs(urlsplit(link).query)
-    return int(query["expires"][0]), query["signature"][0]
+    return query["expires"][0], query["signature"][0]
 
 
 class TestVerify:
@@ -48,3 +48,9 @@ class TestVerify:
                 secret=secret,
                 now=NOON + timedelta(seconds=later),
             )
+
+    @pytest.mark.parametrize("expires", ["", "soon", "1.5", "-1", "٣", "9" * 13])
+    @pytest.mark.parametrize("signature", ["", "x"])
+    def test_refuses_a_link_without_signature(self, expires: str, signature: str) -> None:
+        with pytest.raises(image_links.ImageLinkError, match="expected a signed link"):
+            image_links.verify("i1", expires=expires, signature=signature, secret=OURS, now=NOON)

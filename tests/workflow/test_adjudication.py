@@ -183,6 +183,26 @@ class TestRouteConflicts:
 
         assert bench.route().sent == ()
 
+    def test_waits_with_adaptive_panels_only_where_a_third_reader_is_asked(
+        self, bench: Bench
+    ) -> None:
+        register(bench.store, image("extent"), image("lone"))
+        keep(
+            bench.store,
+            reading("extent", "R1", mark(Box(100, 100, 300, 300), Finding.PNEUMOTHORAX)),
+            reading("extent", "R2", mark(Box(100, 100, 420, 420), Finding.PNEUMOTHORAX)),
+            reading("lone", "R1", mark(PLACE, Finding.PNEUMOTHORAX)),
+            reading("lone", "R2"),
+        )
+        with bench.store.transaction() as unit:
+            reach_consensus(unit, ["extent", "lone"], now=NOW)
+        bench.rules = RoutingRules(3, adjudicators=1, size=10, seed=1)
+        assert {one.image_id for one in bench.route().sent} == {"a"}
+
+        bench.rules = replace(bench.rules, adaptive_panels=True)
+
+        assert {one.image_id for one in bench.route().sent} == {"extent"}
+
     def test_puts_the_test_split_first_and_says_so(self, bench: Bench) -> None:
         with bench.store.transaction() as unit:
             unit.images.set_splits([("a", Split.TEST)])

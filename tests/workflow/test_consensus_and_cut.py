@@ -3,14 +3,30 @@
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import update
 
 from backend.domain.dataset import DatasetVersion, content_sha256
+from backend.domain.findings import Finding
+from backend.domain.frozen_test import LearnedFromTestError
 from backend.domain.images import Split
+from backend.domain.worklists import EntryState
 from backend.store.readings import Receipt
+from backend.store.tables import ImageRow
 from backend.store.unit_of_work import Store
 from backend.workflow.cut_training_set import NothingToCutError, cut_training_set
 from backend.workflow.reach_consensus import reach_consensus
-from tests.store.samples import HERE, LATER, NOW, THERE, image, keep, mark, reading, register
+from tests.store.samples import (
+    HERE,
+    LATER,
+    NOW,
+    THERE,
+    entry,
+    image,
+    keep,
+    mark,
+    reading,
+    register,
+)
 
 IMAGES = [image(f"n{number:02d}", patient=f"p{number // 2}") for number in range(40)]
 
@@ -23,6 +39,11 @@ def agree(store: Store, *image_ids: str) -> int:
 def cut(store: Store, *, seed: int = 3) -> DatasetVersion:
     with store.transaction() as unit:
         return cut_training_set(unit, seed=seed, now=NOW)
+
+
+def look(store: Store, looks: dict[str, str]) -> None:
+    with store.transaction() as unit:
+        unit.images.set_looks(looks)
 
 
 @pytest.fixture
@@ -134,3 +155,91 @@ class TestCutTrainingSet:
             found = unit.datasets.get(version.name)
         assert found == version
         assert content_sha256(found.images) == version.sha256
+
+    def test_puts_an_image_that_looks_like_a_test_image_beside_it(self, read: Store) -> None:
+        version = cut(read)
+        of_test = version.in_split(Split.TEST)[0].image.id
+        look(read, {of_test: "ab" * 32})
+        register(read, replace(image("again"), look_hash="ab" * 31 + "aa"))
+        keep(read, reading("again", "R1", mark(HERE)))
+        agree(read, "again")
+
+        after = cut(read)
+
+        assert {one.image.id: one.split for one in after.images}["again"] is Split.TEST
+        assert after.left_out == ()
+
+    def test_leaves_out_what_looks_like_an_image_of_another_split(self, read: Store) -> None:
+        version = cut(read)
+        of_test, of_train = (
+            version.in_split(split)[0].image.id for split in (Split.TEST, Split.TRAIN)
+        )
+        look(read, {of_test: "ab" * 32, of_train: "ab" * 32})
+
+        after = cut(read)
+
+        assert [one.what for one in after.left_out] == [of_train]
+        assert of_train not in {one.image.id for one in after.images}
+        with read.snapshot() as unit:
+            assert unit.datasets.get(after.name) == after
+
+    def test_refuses_a_test_image_that_was_learned_from_once(self, read: Store) -> None:
+        learned = cut(read).in_split(Split.TRAIN)[0].image
+        with read.transaction() as unit:
+            unit.images._session.execute(
+                update(ImageRow)
+                .where(ImageRow.patient_key == learned.patient_key)
+                .values(split=Split.TEST)
+            )
+
+        with pytest.raises(LearnedFromTestError, match="restore the splits"):
+            cut(read)
+
+    def test_keeps_weights_and_repeat_factors_with_the_version(self, read: Store) -> None:
+        rare = [image(f"rare{number}") for number in range(2)]
+        register(read, *rare)
+        keep(read, *(reading(one.id, "R1", mark(HERE, Finding.PNEUMOTHORAX)) for one in rare))
+        agree(read, *(one.id for one in rare))
+
+        version = cut(read)
+
+        test, train = version.in_split(Split.TEST), version.in_split(Split.TRAIN)
+        assert sum(one.weight for one in test) == pytest.approx(len(test))
+        assert {one.weight for one in train} == {1.0}
+        factors = {one.image.id: one.repeat_factor for one in train}
+        [shown] = factors.keys() & {"rare0", "rare1"}
+        assert factors[shown] == pytest.approx((0.05 * len(train)) ** 0.5)
+        [tested] = {"rare0", "rare1"} - {shown}
+        assert {one.image.id: one.weight for one in test}[tested] < 1.0
+        with read.snapshot() as unit:
+            assert unit.datasets.get(version.name) == version
+
+    def test_repeats_nothing_when_that_is_switched_off(self, read: Store) -> None:
+        with read.transaction() as unit:
+            version = cut_training_set(unit, seed=3, now=NOW, repeat_below=0.0)
+
+        assert {one.repeat_factor for one in version.images} == {1.0}
+
+    def test_does_not_change_when_images_are_only_queued(self, read: Store) -> None:
+        before = cut(read)
+        with read.transaction() as unit:
+            unit.worklists.add([entry("n03", "R3")], now=NOW)
+
+        assert cut(read) == before
+
+    def test_does_not_take_what_the_queue_picked_out_for_natural(self, read: Store) -> None:
+        register(read, *(image(f"q{number}") for number in range(3)))
+        asked = [
+            entry("q0", "R3"),
+            replace(entry("q1", "R3"), channel="random"),
+            entry("q2", "R3"),
+            entry("n03", "R3"),  # imported with readings
+        ]
+        with read.transaction() as unit:
+            unit.worklists.add(asked, now=NOW)
+            for one in unit.worklists.all():
+                if one.image_id != "q2":
+                    unit.worklists.set_state(one.key, EntryState.READ, now=NOW)
+
+        with read.snapshot() as unit:
+            assert unit.dataset_history.chosen_by_design(["random"]) == {"q0"}

@@ -4,13 +4,15 @@ from datetime import timedelta
 
 import pytest
 
-from backend.domain.metrics.average_precision import DetectionQuality
-from backend.domain.models import ModelVersion
-from backend.domain.promotion import GateDecision, IncomparableModelsError
+from backend.domain.models import ModelState, ModelVersion
+from backend.domain.promotion.decision import GateDecision
+from backend.domain.promotion.verdicts import Verdict
 from backend.store.models import UnknownModelVersionError
 from backend.store.unit_of_work import Store
 from backend.workflow.promote_model import (
+    ChampionChangedError,
     NoPreviousChampionError,
+    ReasonMissingError,
     promote_by_hand,
     promote_model,
     roll_back,
@@ -18,17 +20,28 @@ from backend.workflow.promote_model import (
 from tests.store.samples import NOW, model
 
 
-def quality(score: float | None, *, images: int = 10) -> DetectionQuality:
-    return DetectionQuality(map=score, by_finding={}, positives={}, images=images)
+def said(verdict: Verdict) -> GateDecision:
+    return GateDecision(verdict, f"It is {verdict.value}.", (), 0.2, 0.1, 1, 0.2)
 
 
 def challenge(
-    store: Store, name: str, score: float, against: float | None, *, images: int = 10
-) -> GateDecision:
+    store: Store,
+    name: str,
+    verdict: Verdict = Verdict.BETTER,
+    *,
+    against: str | None,
+    shadow_images: int = 0,
+) -> ModelState:
+    decision = said(verdict)
     with store.transaction() as unit:
-        champion = None if against is None else quality(against)
-        now = NOW + timedelta(hours=int(name[1:]))
-        return promote_model(unit, model(name), quality(score, images=images), champion, now=now)
+        return promote_model(
+            unit,
+            model(name),
+            decision,
+            {**decision.as_json(), "champion": against},
+            shadow_images=shadow_images,
+            now=NOW + timedelta(hours=int(name[1:])),
+        )
 
 
 def standing(store: Store) -> dict[str, str]:
@@ -43,60 +56,110 @@ def step_back(store: Store) -> ModelVersion:
 
 class TestPromoteModel:
     def test_makes_the_first_model_champion(self, store: Store) -> None:
-        assert challenge(store, "m1", 0.1, None).promoted
+        assert challenge(store, "m1", Verdict.FIRST, against=None) is ModelState.CHAMPION
         assert standing(store) == {"m1": "champion"}
 
-    def test_retires_a_champion_that_is_not_better(self, store: Store) -> None:
-        challenge(store, "m1", 0.1, None)
+    def test_retires_the_champion_when_a_challenger_passes(self, store: Store) -> None:
+        challenge(store, "m1", Verdict.FIRST, against=None)
 
-        assert challenge(store, "m2", 0.1, 0.1).promoted
+        assert challenge(store, "m2", against="m1") is ModelState.CHAMPION
         assert standing(store) == {"m1": "retired", "m2": "champion"}
+        with store.snapshot() as unit:
+            first, second = unit.model_history.service()
+            kept = unit.models.get("m2").gate
+        assert (first.model_version, first.ended_at) == ("m1", second.began_at)
+        assert (second.actor, second.reason, second.ended_at) == ("gate", "It is better.", None)
+        assert kept is not None
+        assert (kept["verdict"], kept["promoted"], kept["champion"]) == ("better", True, "m1")
 
-    def test_turns_a_worse_one_away(self, store: Store) -> None:
-        challenge(store, "m1", 0.2, None)
+    def test_turns_away_one_that_does_not(self, store: Store) -> None:
+        challenge(store, "m1", Verdict.FIRST, against=None)
 
-        decision = challenge(store, "m2", 0.1, 0.2)
+        assert challenge(store, "m2", Verdict.WORSE, against="m1") is ModelState.REJECTED
 
-        assert not decision.promoted
         assert standing(store) == {"m1": "champion", "m2": "rejected"}
         with store.snapshot() as unit:
             [event] = unit.records.events("model:m2")
+            assert unit.model_history.service("m2") == []
         assert (event.actor, event.action) == ("gate", "reject")
-        assert event.detail["why"] == decision.reason
+        assert event.detail["why"] == "It is worse."
 
-    def test_leaves_nothing_behind_when_the_two_cannot_be_compared(self, store: Store) -> None:
-        challenge(store, "m1", 0.2, None)
+    def test_leaves_nothing_behind_when_another_became_champion_meanwhile(
+        self, store: Store
+    ) -> None:
+        challenge(store, "m1", Verdict.FIRST, against=None)
 
-        with pytest.raises(IncomparableModelsError):
-            challenge(store, "m2", 0.9, 0.2, images=3)
+        with pytest.raises(ChampionChangedError, match="held against nothing, but m1 serves now"):
+            challenge(store, "m2", against=None)
         assert standing(store) == {"m1": "champion"}
+
+
+class TestShadow:
+    def test_is_where_a_challenger_goes_that_passes(self, store: Store) -> None:
+        challenge(store, "m1", Verdict.FIRST, against=None, shadow_images=9)
+
+        entered = challenge(store, "m2", against="m1", shadow_images=9)
+
+        assert entered is ModelState.CHALLENGER
+        assert standing(store) == {"m1": "champion", "m2": "challenger"}
+        with store.snapshot() as unit:
+            waiting = unit.models.challenger()
+        assert waiting is not None
+        assert waiting.shadow_since == NOW + timedelta(hours=2)
+
+    def test_has_room_for_one(self, store: Store) -> None:
+        challenge(store, "m1", Verdict.FIRST, against=None)
+        challenge(store, "m2", against="m1", shadow_images=9)
+
+        challenge(store, "m3", against="m1", shadow_images=9)
+
+        assert standing(store) == {"m1": "champion", "m2": "rejected", "m3": "challenger"}
+        with store.snapshot() as unit:
+            reasons = [event.detail["why"] for event in unit.records.events("model:m2")]
+            assert unit.models.get("m2").shadow_since is None
+        assert reasons[-1] == "m3 takes its place in the shadow"
+
+    def test_is_not_for_one_that_does_not_pass(self, store: Store) -> None:
+        challenge(store, "m1", Verdict.FIRST, against=None)
+        challenge(store, "m2", Verdict.TOO_LITTLE, against="m1", shadow_images=9)
+
+        assert standing(store)["m2"] == "rejected"
 
 
 class TestPromoteByHand:
     def test_overrules_the_gate_and_names_who(self, store: Store) -> None:
-        challenge(store, "m1", 0.2, None)
-        challenge(store, "m2", 0.1, 0.2)
+        challenge(store, "m1", Verdict.FIRST, against=None)
+        challenge(store, "m2", Verdict.WORSE, against="m1")
 
         with store.transaction() as unit:
-            champion = promote_by_hand(unit, "m2", actor="ann", now=NOW)
+            champion = promote_by_hand(unit, "m2", actor="ann", reason="R8 likes it", now=NOW)
             events = unit.records.events("model:m2")
+            [service] = unit.model_history.service("m2")
 
         assert champion.name == "m2"
         assert standing(store) == {"m1": "retired", "m2": "champion"}
         assert [event.actor for event in events] == ["gate", "ann"]
+        assert events[-1].detail["why"] == "R8 likes it"
+        assert (service.actor, service.reason) == ("ann", "R8 likes it")
+
+    def test_asks_for_a_reason(self, store: Store) -> None:
+        challenge(store, "m1", Verdict.FIRST, against=None)
+
+        with store.transaction() as unit, pytest.raises(ReasonMissingError):
+            promote_by_hand(unit, "m1", actor="ann", reason=" ", now=NOW)
 
     def test_refuses_an_unknown_one(self, store: Store) -> None:
         with (
             store.transaction() as unit,
             pytest.raises(UnknownModelVersionError, match="none yet"),
         ):
-            promote_by_hand(unit, "m9", actor="ann", now=NOW)
+            promote_by_hand(unit, "m9", actor="ann", reason="why not", now=NOW)
 
 
 class TestRollBack:
     def test_goes_back_step_by_step_and_never_to_what_was_left(self, store: Store) -> None:
-        for name in ("m1", "m2", "m3"):
-            challenge(store, name, 0.2, None if name == "m1" else 0.2)
+        for name, before in (("m1", None), ("m2", "m1"), ("m3", "m2")):
+            challenge(store, name, against=before)
 
         assert step_back(store).name == "m2"
         assert standing(store) == {"m1": "retired", "m2": "champion", "m3": "rejected"}

@@ -1,10 +1,17 @@
 """Who reads which of the chosen images."""
 
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from types import MappingProxyType
 
 from backend.domain.acquisition.batch import Choice
+from backend.domain.acquisition.roster import Case, Past, Roster
+
+__all__ = ["Assignment", "Case", "MissingDemandError", "Past", "assign_readers"]
+
+_UNKNOWN = Case()
+_NO_CASES: Mapping[str, Case] = MappingProxyType({})
+_NO_PAST = Past()
 
 
 class MissingDemandError(ValueError):
@@ -34,6 +41,8 @@ def assign_readers(
     open_slots: Mapping[str, int],
     already_read: Mapping[str, Collection[str]],
     readers_wanted: Mapping[str, int],
+    cases: Mapping[str, Case] = _NO_CASES,
+    past: Past = _NO_PAST,
 ) -> tuple[Assignment, ...]:
     """Share the chosen images out among the readers.
 
@@ -48,12 +57,17 @@ def assign_readers(
         absent.
     readers_wanted : mapping of str to int
         Image id to how many further readers it wants, beside those in `already_read`.
+    cases : mapping of str to Case
+        What to expect on each image; an image may be absent.
+    past : Past
+        What the readers have read before, and their specialities.
 
     Returns
     -------
     tuple of Assignment
         By rank. No reader gets an image twice; an image gets fewer readers than it wants only
-        when nobody else has room for it.
+        when nobody else has room for it, and where there is too little room, those that rank
+        first get theirs.
 
     Raises
     ------
@@ -62,10 +76,12 @@ def assign_readers(
 
     Notes
     -----
-    Images are handled by rank. The next reader of an image is the one with the fewest images
-    so far, among equals the one who shares the fewest images with the readers that the image
-    already has: so loads stay equal and every reader is compared with every other. What is
-    still equal goes by reader id.
+    Images are dealt like cards, those with most expected findings first, always to the readers
+    with the fewest images so far. The t-th images of all readers are therefore much alike, and
+    two readers' sums of expected findings differ by no more than the richest image has, as long
+    as every reader may read every image. Whom of these readers an image goes to:
+    `Roster.take`. At the end an image moves from a reader to another wherever that evens out
+    their loads.
     """
     missing = sorted({choice.image_id for choice in choices} - set(readers_wanted))
     if missing:
@@ -73,45 +89,39 @@ def assign_readers(
             f"expected in readers_wanted how many readers each image wants; "
             f"missing: {', '.join(missing)}"
         )
-    roster = _Roster(open_slots)
+    by_rank = sorted(choices, key=lambda choice: (choice.rank, choice.image_id))
+
+    room = _share_room(by_rank, readers_wanted, Roster(open_slots, already_read, past))
+    roster = Roster(open_slots, already_read, past)
+    for choice in sorted(by_rank, key=lambda one: -_case(cases, one).expected_findings):
+        roster.take(choice.image_id, room[choice.image_id], _case(cases, choice))
+    for choice in by_rank:
+        while len(roster.taken[choice.image_id]) < room[choice.image_id]:
+            if not roster.make_room(choice.image_id):
+                break
+            roster.take(choice.image_id, 1, _case(cases, choice))
+    has_moved = True
+    while has_moved:
+        for choice in by_rank:
+            left = readers_wanted[choice.image_id] - len(roster.taken[choice.image_id])
+            roster.take(choice.image_id, left, _case(cases, choice))
+        has_moved = roster.even_out()  # a reader who gave an image away may take another
+
     return tuple(
         Assignment(image_id=choice.image_id, reader_id=reader_id, rank=choice.rank)
-        for choice in sorted(choices, key=lambda choice: (choice.rank, choice.image_id))
-        for reader_id in roster.take(
-            readers_wanted[choice.image_id], already_read.get(choice.image_id, ())
-        )
+        for choice in by_rank
+        for reader_id in roster.taken[choice.image_id]
     )
 
 
-@dataclass(slots=True)
-class _Roster:
-    """How loaded the readers are while a batch is shared out."""
+def _case(cases: Mapping[str, Case], choice: Choice) -> Case:
+    return cases.get(choice.image_id, _UNKNOWN)
 
-    open_slots: Mapping[str, int]
-    images: Counter[str] = field(default_factory=Counter)
-    shared_images: Counter[tuple[str, str]] = field(default_factory=Counter)
 
-    def take(self, wanted: int, already: Collection[str]) -> list[str]:
-        """Choose readers for one image and count it as theirs."""
-        taken: list[str] = []
-        company = sorted(set(already))
-        free = {
-            reader_id
-            for reader_id, slots in self.open_slots.items()
-            if slots > self.images[reader_id] and reader_id not in company
-        }
-        while free and len(taken) < wanted:
-            reader_id = min(free, key=lambda one: self._preference(one, company))
-            for other in company:
-                self.shared_images[reader_id, other] += 1
-                self.shared_images[other, reader_id] += 1
-            self.images[reader_id] += 1
-            free.remove(reader_id)
-            company.append(reader_id)
-            taken.append(reader_id)
-        return taken
-
-    def _preference(self, reader_id: str, company: Sequence[str]) -> tuple[int, int, str]:
-        """Return the key by which the next reader is chosen; lowest first."""
-        shared = sum(self.shared_images[reader_id, other] for other in company)
-        return self.images[reader_id], shared, reader_id
+def _share_room(
+    by_rank: Sequence[Choice], readers_wanted: Mapping[str, int], roster: Roster
+) -> dict[str, int]:
+    """Return how many readers each image may count on, when those that rank first choose first."""
+    for choice in by_rank:
+        roster.take(choice.image_id, readers_wanted[choice.image_id], _UNKNOWN)
+    return {choice.image_id: len(roster.taken[choice.image_id]) for choice in by_rank}

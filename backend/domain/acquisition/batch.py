@@ -1,12 +1,11 @@
-"""Which images to read next, in which order, and why."""
+"""A batch of images to read next: what it is made of, and why each image is in it."""
 
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import islice
 from math import floor, isfinite
 
 import numpy as np
+from numpy.typing import NDArray
 
 from backend.domain.findings import Finding
 
@@ -15,39 +14,37 @@ SMALLEST_AUDITED_BATCH = 10
 
 
 class InvalidBatchError(ValueError):
-    """The candidates, or what is asked of the batch, make no sense."""
+    """What is asked of a batch makes no sense."""
+
+
+def check_size(size: int) -> None:
+    """Raise if a batch of a size makes no sense.
+
+    Parameters
+    ----------
+    size : int
+        How many images are wanted.
+
+    Raises
+    ------
+    InvalidBatchError
+        If it is negative.
+    """
+    if size < 0:
+        raise InvalidBatchError(f"expected a batch size from 0 on, got {size}")
 
 
 class Channel(StrEnum):
     """The part of the criterion that chose an image."""
 
+    QUOTA = "finding-quota"
     UNCERTAIN = "uncertain"
+    MISSED = "missed-finding"
+    REREAD = "re-read"
     RANDOM = "random"
+    FOREGROUND = "foreground"
     COLD_START = "cold-start"
     GOLD = "gold"
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """An image that could be read next.
-
-    Attributes
-    ----------
-    image_id, patient_key : str
-        Which image, of which patient.
-    uncertainty : float or None
-        How unsure the model is, from 0 on; None when no model has scored the image.
-    top_finding : Finding or None
-        The finding of the model's box with the highest score; None without boxes.
-    top_score : float or None
-        That box's score in [0, 1].
-    """
-
-    image_id: str
-    patient_key: str
-    uncertainty: float | None
-    top_finding: Finding | None = None
-    top_score: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +58,15 @@ class Choice:
     rank : int
         Place in the queue, from 1; lower is read sooner.
     score : float
-        Its uncertainty; 0 when no model has scored it.
+        What its channel ranked it by; higher is worth more, 0 when no model has scored it.
     channel : Channel
         What chose it.
     reason : str
         The same as a sentence for people.
+    top_finding : Finding or None
+        What it was chosen for, or what the model is surest of; None when nothing is marked.
+    expected_seconds : float or None, [s]
+        How long a reader will take; None when that is not known.
     """
 
     image_id: str
@@ -73,148 +74,88 @@ class Choice:
     score: float
     channel: Channel
     reason: str
+    top_finding: Finding | None = None
+    expected_seconds: float | None = None
 
 
-def choose_batch(
-    candidates: Sequence[Candidate],
-    *,
-    size: int,
-    random_share: float,
-    rng: np.random.Generator,
-) -> tuple[Choice, ...]:
-    """Return the next images to read.
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """What a batch is made of.
 
-    Parameters
+    Attributes
     ----------
-    candidates : sequence of Candidate
-        Every image that could be read, in any order; none is normal.
-    size : int
-        How many images are wanted.
-    random_share : float
-        Share in [0, 1] of the batch that is drawn uniformly from all candidates, rounded; at
-        least one image when it is above 0 and the batch has 10 images or more.
-    rng : numpy.random.Generator
-        Source of chance; the same seed and candidates give the same batch.
-
-    Returns
-    -------
-    tuple of Choice
-        By rank, at most one image per patient, and as many as wanted unless there are fewer
-        patients.
+    quota : float
+        Taken finding by finding, rare and hard findings getting more.
+    uncertain : float
+        Taken by what the whole image is worth.
+    missed : float
+        Confidently empty images that may hide something.
+    reread : float
+        Read images whose readers dispute.
+    audit : float
+        Drawn uniformly from all unread images, in [0, 1]; exactly this share, rounded. The other
+        four divide what is left in proportion, and what a channel cannot use goes to the others.
 
     Raises
     ------
     InvalidBatchError
-        If the size or the share is out of range, an image comes twice, or an uncertainty is
-        not a finite number from 0 on.
-
-    Notes
-    -----
-    The random images are drawn first, from the whole pool, so that they are a fair sample of
-    it whatever the model thinks; they stand at random ranks among the others. The others are
-    taken by falling uncertainty (equal ones by image id), then images that no model has
-    scored, in random order.
+        If a share is negative, the audit share is above 1, or nothing but it is above 0.
     """
-    _check(candidates, size=size, random_share=random_share)
-    pool = sorted(candidates, key=lambda candidate: candidate.image_id)
-    patients = len({candidate.patient_key for candidate in pool})
-    total = min(size, patients)
 
-    shuffled = [pool[position] for position in rng.permutation(len(pool)).tolist()]
-    audits = list(islice(_one_per_patient(shuffled), _audits(total, random_share)))
-    others = _others(shuffled, without={candidate.patient_key for candidate in audits})
+    quota: float = 0.45
+    uncertain: float = 0.35
+    missed: float = 0.05
+    reread: float = 0.10
+    audit: float = 0.05
 
-    audit_places = set(rng.choice(total, size=len(audits), replace=False).tolist())
-    audited, chosen = iter(audits), iter(others)
-    return tuple(
-        explain(next(audited), rank=place + 1, is_audit=True)
-        if place in audit_places
-        else explain(next(chosen), rank=place + 1)
-        for place in range(total)
-    )
+    def __post_init__(self) -> None:
+        chosen = self.quota, self.uncertain, self.missed, self.reread
+        if not (all(isfinite(one) and one >= 0.0 for one in chosen) and sum(chosen) > 0.0):
+            raise InvalidBatchError(
+                f"expected shares from 0 on, at least one above 0; got {chosen}"
+            )
+        if not 0.0 <= self.audit <= 1.0:
+            raise InvalidBatchError(f"expected a random share in [0, 1], got {self.audit}")
+
+    def audits(self, total: int) -> int:
+        """Return how many images of a batch are drawn uniformly.
+
+        Parameters
+        ----------
+        total : int
+            Size of the batch.
+
+        Returns
+        -------
+        int
+            Rounded; at least one when the share is above 0 and the batch has 10 images or more.
+        """
+        rounded = floor(total * self.audit + 0.5)
+        if self.audit > 0.0 and total >= SMALLEST_AUDITED_BATCH:
+            return max(1, rounded)
+        return rounded
 
 
-def explain(candidate: Candidate, *, rank: int, is_audit: bool = False) -> Choice:
-    """Return a chosen image with the reason.
+def apportion(
+    total: int, weights: NDArray[np.float64], rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Divide places in proportion to weights, so that small shares get their turn.
 
     Parameters
     ----------
-    candidate : Candidate
-        The image.
-    rank : int
-        Its place in the queue, from 1.
-    is_audit : bool
-        Whether it was drawn at random.
+    total : int
+        Places.
+    weights : ndarray of shape (k,)
+        From 0 on, at least one above 0.
+    rng : numpy.random.Generator
+        Decides who is rounded up.
 
     Returns
     -------
-    Choice
-        What it is worth now.
+    ndarray of shape (k,) of int
+        They sum to the total; each is its exact part rounded up or down, and on average over
+        many draws exactly its part (systematic sampling).
     """
-    if is_audit:
-        channel = Channel.RANDOM
-        reason = "Drawn at random from all unread images, so that the figures stay unbiased."
-    elif candidate.uncertainty is None:
-        channel = Channel.COLD_START
-        reason = "Drawn at random, because no model has scored this image yet."
-    elif candidate.top_finding is None or candidate.top_score is None:
-        channel = Channel.UNCERTAIN
-        reason = "Next by uncertainty; the model marks nothing here."
-    else:
-        channel = Channel.UNCERTAIN
-        top = f"{candidate.top_finding.title} {candidate.top_score:.2f}"
-        reason = f"Among the images that the model is least sure of: {top}."
-    return Choice(
-        image_id=candidate.image_id,
-        rank=rank,
-        score=candidate.uncertainty or 0.0,
-        channel=channel,
-        reason=reason,
-    )
-
-
-def _check(candidates: Sequence[Candidate], *, size: int, random_share: float) -> None:
-    """Raise if a batch cannot be chosen."""
-    if size < 0:
-        raise InvalidBatchError(f"expected a batch size from 0 on, got {size}")
-    if not 0.0 <= random_share <= 1.0:
-        raise InvalidBatchError(f"expected a random share in [0, 1], got {random_share}")
-    if len({candidate.image_id for candidate in candidates}) != len(candidates):
-        raise InvalidBatchError("an image is twice among the candidates; expected each once")
-    for candidate in candidates:
-        score = candidate.uncertainty
-        if score is not None and not (isfinite(score) and score >= 0.0):
-            raise InvalidBatchError(
-                f"image {candidate.image_id} has uncertainty {score}; "
-                "expected a number from 0 on, or None when no model has scored it"
-            )
-
-
-def _audits(total: int, random_share: float) -> int:
-    """Return how many images of a batch are drawn at random."""
-    rounded = floor(total * random_share + 0.5)
-    if random_share > 0.0 and total >= SMALLEST_AUDITED_BATCH:
-        return max(1, rounded)
-    return rounded
-
-
-def _others(shuffled: Sequence[Candidate], *, without: set[str]) -> Iterator[Candidate]:
-    """Yield scored images by falling uncertainty, then unscored ones as they are shuffled."""
-    scored = [
-        (-candidate.uncertainty, candidate.image_id, candidate)
-        for candidate in shuffled
-        if candidate.uncertainty is not None
-    ]
-    unscored = [candidate for candidate in shuffled if candidate.uncertainty is None]
-    ranked = [candidate for *_, candidate in sorted(scored, key=lambda row: row[:2])]
-    left = (one for one in [*ranked, *unscored] if one.patient_key not in without)
-    return _one_per_patient(left)
-
-
-def _one_per_patient(candidates: Iterable[Candidate]) -> Iterator[Candidate]:
-    """Yield the first image of every patient."""
-    seen = set()
-    for candidate in candidates:
-        if candidate.patient_key not in seen:
-            seen.add(candidate.patient_key)
-            yield candidate
+    ends = total * np.cumsum(weights) / weights.sum()
+    ends[-1] = total
+    return np.diff(np.floor(ends + rng.uniform()).astype(np.int64), prepend=0)

@@ -1,14 +1,15 @@
 """What becomes of the open entries when the queue has changed since they were chosen."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from backend.domain.acquisition.batch import Candidate, Channel
+from backend.domain.acquisition.batch import Channel
 from backend.domain.worklists import EntryKind, WorklistEntry
 
 ENOUGH_READERS = "Enough readers have read the image, or have it further up on their worklists."
 
-_FOLLOWS_THE_QUEUE = frozenset({Channel.UNCERTAIN, Channel.COLD_START})
+_FOLLOWS_THE_QUEUE = frozenset({Channel.QUOTA, Channel.UNCERTAIN, Channel.COLD_START})
+_MAY_BE_WITHDRAWN = _FOLLOWS_THE_QUEUE | {Channel.MISSED, Channel.FOREGROUND}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,8 @@ def follows_the_queue(entry: WorklistEntry) -> bool:
     -------
     bool
         False for gold cases, second looks and what was drawn at random: moving those would tell
-        them from the others, or make the random sample less random.
+        them from the others, or make the random sample less random. False for what may hide
+        something and for what is read once more: their places were drawn, too.
     """
     return entry.kind is EntryKind.READING and entry.channel in _FOLLOWS_THE_QUEUE
 
@@ -63,7 +65,8 @@ def unneeded(
     entries: Sequence[WorklistEntry],
     readers: Mapping[str, Collection[str]],
     *,
-    readers_per_image: int,
+    wanted: Callable[[str], int],
+    overdue: Collection[int] = (),
 ) -> dict[int, str]:
     """Return the entries without which an image gets all the readings that are wanted.
 
@@ -73,29 +76,32 @@ def unneeded(
         The open ones of all readers, by rank.
     readers : mapping of str to collection of str
         Who has read what, by image id.
-    readers_per_image : int
-        Independent readings wanted of each image.
+    wanted : callable
+        Gives the number of independent readings that an image is to have, by its id.
+    overdue : collection of int
+        Keys of entries that have waited too long.
 
     Returns
     -------
     dict of int to str
-        The reason by entry key; of the readers who wait, those who would come to it last.
+        The reason by entry key; of the readers who wait, those who have let it wait too long,
+        then those who would come to it last.
     """
     waiting: dict[str, list[WorklistEntry]] = {}
-    for entry in entries:
+    for entry in sorted(entries, key=lambda one: one.key in overdue):
         if entry.kind is not EntryKind.SECOND_LOOK:
             waiting.setdefault(entry.image_id, []).append(entry)
     return {
         entry.key: ENOUGH_READERS
         for image_id, those in waiting.items()
-        for entry in those[max(0, readers_per_image - len(readers.get(image_id, ()))) :]
-        if follows_the_queue(entry)
+        for entry in those[max(0, wanted(image_id) - len(readers.get(image_id, ()))) :]
+        if entry.kind is EntryKind.READING and entry.channel in _MAY_BE_WITHDRAWN
     }
 
 
 def reorder(
     entries: Sequence[WorklistEntry],
-    candidates: Mapping[str, Candidate],
+    values: Mapping[str, float | None],
     unwanted: Mapping[int, str],
 ) -> Reordering:
     """Return how a worklist follows the queue.
@@ -104,8 +110,8 @@ def reorder(
     ----------
     entries : sequence of WorklistEntry
         The open ones of one reader, by rank.
-    candidates : mapping of str to Candidate
-        What their images are worth now, by image id.
+    values : mapping of str to float or None
+        What their images are worth now, by image id; None when no model has scored an image.
     unwanted : mapping of int to str
         From `unneeded`; keys of other readers' entries do no harm.
 
@@ -114,14 +120,14 @@ def reorder(
     Reordering
         Entries that do not follow the queue keep their places among those that stay, and so does
         the first one that has a task, which its reader may have open. The others are ordered as
-        in a batch: by falling uncertainty, equal ones by image id, then images that no model has
+        in a batch: by falling worth, equal ones by image id, then images that no model has
         scored, as they stood.
     """
     begun = next((entry.key for entry in entries if entry.task_id is not None), None)
     staying = [entry for entry in entries if entry.key not in unwanted]
     is_free = [entry.key != begun and follows_the_queue(entry) for entry in staying]
     free = [entry for entry, moves in zip(staying, is_free, strict=True) if moves]
-    ranked = iter(sorted(free, key=lambda entry: _place(candidates[entry.image_id])))
+    ranked = iter(sorted(free, key=lambda entry: _place(entry.image_id, values)))
     return Reordering(
         order=tuple(
             next(ranked).key if moves else entry.key
@@ -131,7 +137,6 @@ def reorder(
     )
 
 
-def _place(candidate: Candidate) -> tuple[bool, float, str]:
-    if candidate.uncertainty is None:
-        return True, 0.0, ""
-    return False, -candidate.uncertainty, candidate.image_id
+def _place(image_id: str, values: Mapping[str, float | None]) -> tuple[bool, float, str]:
+    value = values[image_id]
+    return (True, 0.0, "") if value is None else (False, -value, image_id)

@@ -7,18 +7,18 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.domain import overlaps
 from backend.domain.boxes import Box
 from backend.domain.findings import Finding
+from backend.domain.metrics import hits as matching
 from backend.domain.metrics.box_table import BoxTable
+from backend.domain.metrics.judged_marks import (
+    check_same_images,
+    tables,
+)
 from backend.domain.predictions import PredictedBox
 
 Truths: TypeAlias = Mapping[str, Sequence[tuple[Finding, Box]]]
 Predictions: TypeAlias = Mapping[str, Sequence[PredictedBox]]
-
-
-class UnevenEvaluationError(ValueError):
-    """Truths and predictions are not of the same images."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,25 +75,9 @@ def mean_average_precision(
     --------
     average_precision : The definition, for one finding.
     """
-    _check_same_images(truths, predictions)
-    number_of = {image_id: number for number, image_id in enumerate(sorted(truths))}
-    true = BoxTable.of_rows(
-        [
-            (finding, number_of[image_id], box, 1.0)
-            for image_id, boxes in truths.items()
-            for finding, box in boxes
-        ]
-    )
-    found = BoxTable.of_rows(
-        [
-            (one.finding, number_of[image_id], one.box, one.score)
-            for image_id, boxes in predictions.items()
-            for one in boxes
-        ]
-    )
-    return detection_quality(true, found, images=len(number_of), iou_thresholds=(iou_threshold,))[
-        0
-    ]
+    check_same_images(truths, predictions)
+    true, found = tables(truths, predictions)
+    return detection_quality(true, found, images=len(truths), iou_thresholds=(iou_threshold,))[0]
 
 
 def average_precision(
@@ -221,30 +205,11 @@ def micro_average_precision(
     return _areas(apart[0], apart[1], (iou_threshold,))[0]
 
 
-def mark_hits(true: BoxTable, found: BoxTable, *, iou_threshold: float = 0.4) -> NDArray[np.bool_]:
-    """Tell which marks of one finding are true, as `average_precision` defines it.
-
-    Parameters
-    ----------
-    true, found : BoxTable
-        True and predicted boxes of one finding.
-    iou_threshold : float
-        A predicted box must overlap a true one by more than this.
-
-    Returns
-    -------
-    ndarray of shape (n,)
-        For every predicted box, in the order of `found`.
-    """
-    nearest, overlap = _nearest_truth(true, found)
-    return _hits(np.where(overlap > iou_threshold, nearest, -1))
-
-
 def _areas(true: BoxTable, found: BoxTable, iou_thresholds: Sequence[float]) -> list[float]:
     """Return the areas under precision over recall of one finding that occurs."""
-    nearest, overlap = _nearest_truth(true, found)
+    nearest = matching.nearest_truths(true, found)
     return [
-        _area(_hits(np.where(overlap > threshold, nearest, -1)), len(true.boxes))
+        _area(matching.taken_truths(nearest, threshold) >= 0, len(true.boxes))
         for threshold in iou_thresholds
     ]
 
@@ -255,46 +220,3 @@ def _area(is_hit: NDArray[np.bool_], positives: int) -> float:
     precision = hits / np.arange(1, len(is_hit) + 1)
     highest_from_here = np.maximum.accumulate(precision[::-1])[::-1]
     return float(highest_from_here[is_hit].sum() / positives)
-
-
-def _nearest_truth(
-    true: BoxTable, found: BoxTable
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return for every predicted box the true box that it overlaps most, and how much."""
-    by_image = np.argsort(true.images, kind="stable")
-    images = true.images[by_image]
-    first = np.searchsorted(images, found.images, side="left")
-    number = np.searchsorted(images, found.images, side="right") - first
-    row = np.repeat(np.arange(len(found.boxes)), number)
-    steps = np.arange(len(row)) - np.repeat(np.cumsum(number) - number, number)
-    truth = by_image[np.repeat(first, number) + steps]
-    iou = overlaps.aligned_iou(found.boxes[row], true.boxes[truth])
-    nearest = np.full(len(found.boxes), -1, dtype=np.int64)
-    overlap = np.zeros(len(found.boxes))
-    # By rising overlap, of equal ones the first truth last: what is written last stays.
-    order = np.lexsort((-steps, iou))
-    nearest[row[order]] = truth[order]
-    overlap[row[order]] = iou[order]
-    return nearest, overlap
-
-
-def _hits(best_truth: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Tell which predicted boxes are the first to take their true box."""
-    is_hit = np.zeros(len(best_truth), dtype=np.bool_)
-    truths, firsts = np.unique(best_truth, return_index=True)
-    is_hit[firsts[truths >= 0]] = True
-    return is_hit
-
-
-def _check_same_images(truths: Truths, predictions: Predictions) -> None:
-    """Raise if an image has truth but no prediction, or the reverse."""
-    for known, other, what in (
-        (truths, predictions, "prediction"),
-        (predictions, truths, "truth"),
-    ):
-        missing = sorted(set(known) - set(other))
-        if missing:
-            raise UnevenEvaluationError(
-                f"{len(missing)} images have no {what}, the first is {missing[0]}; "
-                "expected an entry for every image, an empty one where there is nothing"
-            )

@@ -76,6 +76,7 @@ def percentile_intervals(
     *,
     resamples: int = 1000,
     level: float = 0.95,
+    strata: NDArray[np.int64] | None = None,
 ) -> Intervals:
     """Return numbers with percentile bootstrap intervals over images.
 
@@ -94,6 +95,9 @@ def percentile_intervals(
         How many, at least 1.
     level : float
         Share of the resamples inside the interval, in (0, 1).
+    strata : ndarray of shape (images,) or None
+        The stratum of every image; a resample draws within each as many as it has. All images
+        are one stratum when None.
 
     Returns
     -------
@@ -122,24 +126,83 @@ def percentile_intervals(
     estimates = statistic(np.ones((1, images)))[0]
     if not images:
         return Intervals(estimates, estimates, estimates)
-    drawn = np.concatenate([statistic(block) for block in _weights(images, rng, resamples)])
-    # A NaN would sort last and be taken for a high number.
-    drawn = np.sort(drawn, axis=0)
-    defined = np.isfinite(drawn).sum(axis=0)
+    drawn = resampled(statistic, images, rng, resamples=resamples, strata=strata)
     tail = (1 - level) / 2
-    return Intervals(
-        estimates, _quantile(drawn, defined, tail), _quantile(drawn, defined, 1 - tail)
-    )
+    return Intervals(estimates, quantile(drawn, tail), quantile(drawn, 1 - tail))
 
 
-def _weights(images: int, rng: np.random.Generator, resamples: int) -> Iterator[Numbers]:
+def resampled(
+    statistic: Statistic,
+    images: int,
+    rng: np.random.Generator,
+    *,
+    resamples: int,
+    strata: NDArray[np.int64] | None = None,
+) -> Numbers:
+    """Return numbers on resamples of the images.
+
+    Parameters
+    ----------
+    statistic : callable
+        As `percentile_intervals` takes it.
+    images : int
+        How many images there are, at least 1.
+    rng : numpy.random.Generator
+        Source of the resamples.
+    resamples : int
+        How many, at least 1.
+    strata : ndarray of shape (images,) or None
+        As `percentile_intervals` takes it.
+
+    Returns
+    -------
+    ndarray of shape (resamples, ...)
+        One row of numbers per resample.
+    """
+    own = np.zeros(images, dtype=np.int64) if strata is None else strata
+    return np.concatenate([statistic(block) for block in _weights(own, rng, resamples)])
+
+
+def quantile(drawn: Numbers, share: float) -> Numbers:
+    """Return a quantile of the resamples that define a number.
+
+    Parameters
+    ----------
+    drawn : ndarray of shape (resamples, ...)
+        Numbers; NaN where a resample does not define one.
+    share : float
+        Which quantile, in [0, 1].
+
+    Returns
+    -------
+    ndarray of shape (...)
+        Between neighbours by straight line; NaN where no resample defines the number.
+
+    Examples
+    --------
+    >>> quantile(np.array([[4.0], [np.nan], [2.0]]), 0.5)
+    array([3.])
+    """
+    ordered = np.sort(drawn, axis=0)  # a NaN sorts last and would be taken for a high number
+    return _quantile(ordered, np.isfinite(ordered).sum(axis=0), share)
+
+
+def _weights(
+    strata: NDArray[np.int64], rng: np.random.Generator, resamples: int
+) -> Iterator[Numbers]:
     """Yield all resamples' weights in blocks that fit into memory."""
+    images = len(strata)
+    members = [np.flatnonzero(strata == stratum) for stratum in np.unique(strata)]
     at_once = max(1, _WEIGHTS_AT_ONCE // images)
     for start in range(0, resamples, at_once):
         rows = min(at_once, resamples - start)
-        drawn = rng.integers(images, size=(rows, images)) + images * np.arange(rows)[:, None]
-        counts = np.bincount(drawn.ravel(), minlength=rows * images)
-        yield counts.reshape(rows, images).astype(np.float64)
+        counts = np.zeros((rows, images))
+        for own in members:
+            drawn = rng.integers(len(own), size=(rows, len(own)))
+            drawn += len(own) * np.arange(rows)[:, None]
+            counted = np.bincount(drawn.ravel(), minlength=rows * len(own))
+            counts[:, own] = counted.reshape(rows, len(own))
+        yield counts
 
 
 def _quantile(ordered: Numbers, defined: NDArray[np.int64], share: float) -> Numbers:

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from backend.domain.boxes import Box
 from backend.domain.findings import Finding
-from backend.domain.metrics.average_precision import mark_hits
-from backend.domain.metrics.box_table import BoxTable
+from backend.domain.metrics.hits import mark_hits
+from backend.domain.metrics.judged_marks import tables
 from backend.domain.predictions import PredictedBox
 
 Marks = tuple[NDArray[np.float64], NDArray[np.bool_]]
@@ -41,21 +41,7 @@ def true_marks(
     --------
     average_precision : Where "true" is defined.
     """
-    number_of = {image_id: number for number, image_id in enumerate(sorted(truths))}
-    true = BoxTable.of_rows(
-        [
-            (finding, number_of[image_id], box, 1.0)
-            for image_id, boxes in truths.items()
-            for finding, box in boxes
-        ]
-    )
-    found = BoxTable.of_rows(
-        [
-            (one.finding, number_of[image_id], one.box, one.score)
-            for image_id, boxes in predictions.items()
-            for one in boxes
-        ]
-    )
+    true, found = tables(truths, predictions)
     return {
         finding: (
             found.only(finding).scores,

@@ -19,6 +19,7 @@ from backend.store.tables.consensus import (
 from backend.store.tables.datasets import DatasetImageRow, DatasetVersionRow, ReleaseRow
 from backend.store.tables.images import ImageRow
 from backend.store.tables.models import (
+    ModelServiceRow,
     ModelVersionRow,
     PredictedBoxRow,
     PredictionRow,
@@ -51,6 +52,7 @@ __all__ = [
     "DatasetVersionRow",
     "ImageRow",
     "LeaseRow",
+    "ModelServiceRow",
     "ModelVersionRow",
     "NightLineRow",
     "NightRunRow",

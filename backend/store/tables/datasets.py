@@ -1,8 +1,9 @@
 """Dataset versions and their releases."""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, false
+from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, String, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.domain.images import Split
@@ -19,6 +20,8 @@ class DatasetVersionRow(Table):
     sha256: Mapped[str] = mapped_column(String(64), unique=True)
     consensus_method: Mapped[str]
     p_true_from: Mapped[float]
+    seed: Mapped[int | None] = mapped_column(BigInteger)
+    left_out: Mapped[list[Any] | None] = mapped_column(JSON)
     created_at: Mapped[datetime]
 
 
@@ -35,6 +38,8 @@ class DatasetImageRow(Table):
     consensus_id: Mapped[int] = mapped_column(ForeignKey("consensus.id"))
     split: Mapped[str]
     is_adjudicated: Mapped[bool] = mapped_column(server_default=false())
+    weight: Mapped[float] = mapped_column(server_default=text("1.0"))
+    repeat_factor: Mapped[float] = mapped_column(server_default=text("1.0"))
 
 
 class ReleaseRow(Table):

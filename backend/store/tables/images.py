@@ -27,6 +27,7 @@ class ImageRow(Table):
     height_px: Mapped[int]
     original_width_px: Mapped[int | None]
     original_height_px: Mapped[int | None]
+    look_hash: Mapped[str | None] = mapped_column(String(64))
     patient_key: Mapped[str] = mapped_column(index=True)
     split: Mapped[str | None] = mapped_column(index=True)
     registered_at: Mapped[datetime]

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.domain.models import ModelState
@@ -34,8 +34,23 @@ class ModelVersionRow(Table):
     map40: Mapped[float | None]
     report: Mapped[dict[str, Any]]
     scoring: Mapped[dict[str, Any] | None]
+    gate: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     created_at: Mapped[datetime]
     promoted_at: Mapped[datetime | None]
+    shadow_since: Mapped[datetime | None]
+
+
+class ModelServiceRow(Table):
+    """One stretch of time in which a model version served."""
+
+    __tablename__ = "model_service"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    model_version: Mapped[str] = mapped_column(ForeignKey("model_version.name"), index=True)
+    began_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    actor: Mapped[str]
+    reason: Mapped[str | None]
 
 
 class PredictionRow(Table):
@@ -91,5 +106,6 @@ class TrainingRunRow(Table):
     state: Mapped[str]
     recipe: Mapped[dict[str, Any]]
     outcome: Mapped[str | None]
+    progress: Mapped[dict[str, Any] | None]
     started_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]

@@ -16,6 +16,8 @@ class ReaderRow(Table):
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     active: Mapped[bool]
     added_at: Mapped[datetime]
+    specialities: Mapped[str] = mapped_column(server_default="")  # class ids, comma-separated
+    away_until: Mapped[datetime | None]
 
 
 class ReadingProjectRow(Table):

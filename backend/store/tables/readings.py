@@ -55,6 +55,8 @@ class WorklistEntryRow(Table):
     stopped_at: Mapped[datetime | None]
     skip_reason: Mapped[str | None]
     skip_note: Mapped[str | None]
+    top_finding: Mapped[int | None]
+    expected_seconds: Mapped[float | None]
 
 
 class ReadingRow(Table):

@@ -11,13 +11,12 @@ from hypothesis import strategies as st
 
 from backend.domain.boxes import Box, MalformedBoxError, pairwise_iou, stack
 from backend.domain.findings import Finding
-from backend.domain.metrics.average_precision import (
-    UnevenEvaluationError,
-    average_precision,
-    mean_average_precision,
-)
+from backend.domain.metrics.average_precision import average_precision, mean_average_precision
 from backend.domain.metrics.box_table import UnrankableScoreError
+from backend.domain.metrics.judged_marks import UnevenEvaluationError, judge_marks
+from backend.domain.metrics.resampled_marks import COCO_THRESHOLDS, MeanPrecision
 from backend.domain.predictions import PredictedBox
+from tests.unit.domain.metrics.made_up_marks import made_up_model, made_up_test_set
 
 # Come without type stubs.
 coco_data = pytest.importorskip("pycocotools.coco")
@@ -203,6 +202,19 @@ class TestMeanAveragePrecision:
         # pycocotools reads precision at fixed recalls: at 80 true boxes, between neighbours
         assert ours == pytest.approx(coco_map(truths, predictions), abs=0.005)
 
+    @pytest.mark.parametrize("iou_thresholds", [(0.5,), COCO_THRESHOLDS])
+    def test_agrees_with_pycocotools_at_its_own_thresholds(
+        self, iou_thresholds: tuple[float, ...]
+    ) -> None:
+        truths = made_up_test_set(1, 400)
+        predictions = made_up_model(truths, 2)
+
+        ours = MeanPrecision(judge_marks(truths, predictions), iou_thresholds)(np.ones((1, 400)))
+
+        theirs = coco_map(truths, predictions, iou_thresholds)
+        assert 0.1 < theirs < 0.9
+        assert float(ours[0]) == pytest.approx(theirs, abs=0.005)
+
     def test_takes_seconds_for_a_whole_test_set(self) -> None:
         rng = np.random.default_rng(1)
         corners = rng.uniform(0, 2000, (3000, 100, 2)).tolist()
@@ -224,8 +236,10 @@ class TestMeanAveragePrecision:
         assert time.process_time() - started < 20
 
 
-def coco_map(truths: Truths, predictions: Predictions) -> float:
-    """Return the average precision at IoU 0.4 by pycocotools."""
+def coco_map(
+    truths: Truths, predictions: Predictions, iou_thresholds: tuple[float, ...] = (0.4,)
+) -> float:
+    """Return the mean average precision by pycocotools."""
     numbers = {image: number for number, image in enumerate(truths, start=1)}
     annotations = [
         {"image_id": numbers[image], "category_id": int(finding), "bbox": xywh(box)}
@@ -244,16 +258,17 @@ def coco_map(truths: Truths, predictions: Predictions) -> float:
         coco.dataset = {
             "info": {},
             "images": [{"id": number} for number in numbers.values()],
-            "categories": [{"id": int(NODULE)}],
+            "categories": [{"id": int(finding)} for finding in Finding],
             "annotations": [one | {"id": key} for key, one in enumerate(annotations, start=1)],
         }
         coco.createIndex()
         evaluation = coco_metric.COCOeval(coco, coco.loadRes(detections), "bbox")
-        evaluation.params.iouThrs = np.array([0.4])
+        evaluation.params.iouThrs = np.array(iou_thresholds)
         evaluation.params.recThrs = np.linspace(0, 1, 8001)
         evaluation.evaluate()
         evaluation.accumulate()
-    return float(evaluation.eval["precision"][0, :, 0, 0, -1].mean())
+    precision = evaluation.eval["precision"][..., 0, -1]
+    return float(precision[precision > -1].mean())
 
 
 def xywh(box: Box) -> list[float]:

@@ -1,0 +1,1 @@
+"""The gate between a challenger and the place of the champion."""

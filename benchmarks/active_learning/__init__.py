@@ -1,0 +1,1 @@
+"""What an acquisition strategy saves, replayed on phantom radiographs with known findings."""

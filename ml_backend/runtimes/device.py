@@ -1,0 +1,42 @@
+"""Which device a network runs on; found out without torch, which takes seconds to import."""
+
+import ctypes
+
+
+def choose_device(wanted: str) -> str:
+    """Return the device to run on, by torch's name.
+
+    Parameters
+    ----------
+    wanted : str
+        "auto", "cpu", a CUDA index, or several as in "0,1", of which the first serves.
+
+    Returns
+    -------
+    str
+        "cpu" or "cuda:0"; with "auto" the first GPU when there is one that torch can use.
+    """
+    wanted = wanted.split(",", maxsplit=1)[0].strip()
+    if wanted == "auto":
+        return "cuda:0" if _driver_has_gpu() and _torch_has_gpu() else "cpu"
+    return f"cuda:{wanted}" if wanted.isdigit() else wanted
+
+
+def _driver_has_gpu() -> bool:
+    """Ask NVIDIA's driver, which answers at once; there is none on a machine without GPU."""
+    for name in ("libcuda.so.1", "nvcuda.dll"):
+        try:
+            driver = ctypes.CDLL(name)
+        except OSError:
+            continue
+        devices = ctypes.c_int(0)
+        asked = driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(devices)) == 0
+        return asked and devices.value > 0
+    return False
+
+
+def _torch_has_gpu() -> bool:
+    # Imported here, because only a machine with a GPU has to wait for it.
+    import torch  # noqa: PLC0415
+
+    return torch.cuda.is_available()

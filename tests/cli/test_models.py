@@ -1,0 +1,98 @@
+"""`overread models`: who serves, why, and who decided."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from backend.domain.models import ModelState
+from backend.settings import Settings
+from backend.store.unit_of_work import Store
+from tests.cli.conftest import CommandLine
+from tests.store.samples import LATER, model, serve
+
+REASON = "R8 and R9 prefer its boxes"
+GATE = {
+    "verdict": "too little evidence",
+    "promoted": False,
+    "reason": "m1 stays: there is too little evidence that m2 is not worse.",
+    "checks": [{"name": "ILD", "outcome": "passed", "sentence": "ILD (40 lesions): no harm."}],
+    "look": 3,
+    "best_map": 0.3,
+    "test_sha256": "a" * 64,
+    "champion": "m1",
+}
+
+
+@pytest.fixture
+def judged(overread: CommandLine) -> CommandLine:
+    """A store with a champion, m1, and m2, which the gate turned away."""
+    assert overread("db", "upgrade").code == 0
+    store = Store(Settings(data_dir=overread.data_dir).sqlalchemy_url)
+    serve(store)
+    with store.transaction() as unit:
+        unit.models.add(
+            replace(model("m2", created_at=LATER), state=ModelState.REJECTED, gate=GATE)
+        )
+    store.close()
+    return overread
+
+
+class TestModels:
+    def test_say_that_there_is_nothing_to_go_back_to(self, overread: CommandLine) -> None:
+        outcome = overread("models", "rollback")
+
+        assert outcome.code == 1
+        assert "models list" in outcome.told
+        assert overread("models", "list", "--json").json == []
+        assert "overread retrain" in overread("score").told
+
+    def test_are_promoted_with_a_reason_and_rolled_back(self, judged: CommandLine) -> None:
+        assert judged("models", "promote", "m2").code != 0, "a reason is wanted"
+        assert judged("models", "promote", "m2", "--reason", " ").code == 1
+        promoted = judged("models", "promote", "m2", "--reason", REASON, "--json")
+        assert promoted.json == {"champion": "m2"}
+        assert judged("models", "rollback", "--json").json == {"champion": "m1"}
+
+        listed = judged("models", "list", "--json").json
+        assert [(one["name"], one["state"], one["alias"]) for one in listed] == [
+            ("m1", "champion", "champion"), ("m2", "rejected", None),
+        ]  # fmt: skip
+        [service] = judged("models", "show", "m2", "--json").json["service"]
+        assert service["reason"] == REASON
+        assert service["by"].startswith("command line")
+        assert service["to"] is not None
+
+    def test_are_called_by_what_they_are(self, judged: CommandLine) -> None:
+        judged("models", "promote", "m2", "--reason", REASON)
+
+        assert judged("models", "show", "champion", "--json").json["name"] == "m2"
+        assert judged("models", "show", "previous", "--json").json["name"] == "m1"
+        missing = judged("models", "show", "challenger")
+        assert missing.code == 1
+        assert "no model version is challenger" in missing.told
+        unknown = judged("models", "promote", "m9", "--reason", REASON)
+        assert unknown.code == 1
+        assert "there are: m1, m2" in unknown.told
+
+    def test_show_what_the_gate_said(self, judged: CommandLine) -> None:
+        told = judged("models", "show", "m2").output
+
+        assert "m1 stays: there is too little evidence that m2 is not worse." in told
+        assert "ILD (40 lesions): no harm." in told
+        assert "look number 3" in told
+        assert "never passed the gate" in judged("models", "show", "m1").output
+        assert "too little evidence" in judged("models", "list").output
+
+    def test_have_a_card(self, judged: CommandLine, tmp_path: Path) -> None:
+        html, values = tmp_path / "card.html", tmp_path / "card.json"
+
+        assert judged("models", "card", "m2", "--output", html).code == 0
+        assert judged("models", "card", "m2", "--output", values).code == 0
+
+        assert "too little evidence that m2" in html.read_text()
+        assert json.loads(values.read_text())["gate"]["look"] == 3
+        wrong = judged("models", "card", "m2", "--output", tmp_path / "card.pdf")
+        assert wrong.code == 1
+        assert "neither .html nor .json" in wrong.told

@@ -1,0 +1,126 @@
+"""The steps of the night that concern the shadow and the cards."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from backend.domain.models import ModelState, ModelVersion
+from backend.formats.radiographs import encode_png
+from backend.settings import Settings
+from backend.store import schema
+from backend.store.unit_of_work import Store, UnitOfWork
+from backend.terminal import now
+from backend.workflow.chain_step import NothingToDoError
+from backend.workflow.register_images import ImageSet, register_images
+from tests.ml.conftest import radiograph
+
+pytest.importorskip("torch")
+
+from ml_backend.chain.describe import describe
+from ml_backend.chain.score import score
+from ml_backend.chain.shadow import shadow
+from ml_backend.chain.workshop import Workshop
+
+
+class Silence:
+    """Progress that nobody watches."""
+
+    def step(self, what: str, total: int) -> None:
+        """Begin a step."""
+
+    def advance(self, done: int, note: str = "") -> None:
+        """Go on."""
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Workshop:
+    """Four radiographs, a champion, m1, and m2 in its shadow; both scripted."""
+    settings = Settings(data_dir=tmp_path / "data", detector="scripted", shadow_images=2)
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for seed in range(4):
+        (folder / f"i{seed}.png").write_bytes(encode_png(radiograph(seed)))
+    schema.upgrade(settings.sqlalchemy_url)
+    store = Store(settings.sqlalchemy_url)
+    register_images(
+        store, ImageSet("test", {path: path.stem for path in folder.iterdir()}), now=now()
+    )
+    with store.transaction() as unit:
+        for name in ("m1", "m2"):
+            unit.models.add(
+                ModelVersion(
+                    name,
+                    ModelState.CHALLENGER,
+                    str(tmp_path / f"{name}.pt"),
+                    "0" * 64,
+                    created_at=now(),
+                )
+            )
+        unit.models.crown("m1", now=now())
+        unit.model_history.enter_shadow("m2", now() - timedelta(hours=1))
+    return Workshop(store, settings, now, Silence())
+
+
+class TestScore:
+    def test_lets_the_challenger_in_the_shadow_score_too(self, workshop: Workshop) -> None:
+        outcome = score(workshop)
+
+        assert (outcome["model_version"], outcome["shadow"]) == ("m1", "m2")
+        with workshop.store.snapshot() as unit:
+            assert unit.predictions.image_ids("m1") == unit.predictions.image_ids("m2")
+            assert len(unit.predictions.image_ids("m2")) == 4
+
+
+class TestShadow:
+    def test_waits_and_records_that_it_does(self, workshop: Workshop) -> None:
+        kept: list[Mapping[str, object]] = []
+
+        def keep(unit: UnitOfWork, outcome: Mapping[str, object]) -> None:
+            kept.append(outcome)
+
+        outcome = shadow(replace(workshop, keep=keep))
+
+        assert outcome["passed"] is None
+        assert kept == [outcome]
+
+    def test_lets_it_serve_when_shadow_mode_is_off(self, workshop: Workshop) -> None:
+        off = workshop.settings.model_copy(update={"shadow_images": 0})
+
+        shadow(replace(workshop, settings=off))
+
+        with workshop.store.snapshot() as unit:
+            champion = unit.models.champion()
+        assert champion is not None
+        assert champion.name == "m2"
+        with pytest.raises(NothingToDoError):
+            shadow(workshop)
+
+
+class TestDescribe:
+    def test_writes_cards_of_all_whose_standing_may_have_changed(
+        self, workshop: Workshop, tmp_path: Path
+    ) -> None:
+        outcome = describe(workshop, "m2")
+
+        assert outcome["problems"] == []
+        assert {path.name for path in tmp_path.glob("*.card.*")} == {
+            "m1.card.html",
+            "m1.card.json",
+            "m2.card.html",
+            "m2.card.json",
+        }
+
+    def test_says_which_could_not_be_written(self, workshop: Workshop, tmp_path: Path) -> None:
+        with workshop.store.transaction() as unit:
+            unit.models.add(
+                ModelVersion(
+                    "m3", ModelState.REJECTED, "/nowhere/m3.pt", "0" * 64, created_at=now()
+                )
+            )
+
+        problems = describe(workshop, "m3")["problems"]
+
+        assert "the model card of m3 could not be written" in str(problems)
