@@ -2,10 +2,10 @@
 
 A project with radiographs of the sample, simulated readings and a weak champion is made once.
 Every trial begins with a copy of it and runs the whole chain, real training included, in a
-process of its own that is killed with SIGKILL: first as soon as a given step is seen at work,
-then at random moments of random steps. It is started again until it ends by itself. All the
-while the champion is looked up and its weights are held against their hash; afterwards all that
-a night leaves is held against what a run left that nobody disturbed.
+process of its own that is killed with SIGKILL: in one trial at each step in turn, as soon as it is
+seen at work, in the others at random moments of random steps. It is started again until it ends
+by itself. All the while the champion is looked up and its weights are held against their hash;
+afterwards all that a night leaves is held against what a run left that nobody disturbed.
 """
 
 import argparse
@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from backend.terminal import Steps
 from benchmarks.night_stage import Stage, set_stage
 
 SEED = 20261127
+_KILLS_A_NIGHT = 3
 _OF_WEIGHTS = {"model versions", "finished trainings", "predictions", "worklists"}
 _LOOKS_EVERY_SECONDS = 0.02
 _TOO_LONG_SECONDS = 600.0
@@ -43,21 +45,20 @@ class Plan:
     Attributes
     ----------
     steps : tuple of str
-        One trial for each, all of the chain's when empty; the chain is killed when it is seen at
-        this step.
-    random : int
-        How often it is killed at a random moment after that, in every trial.
+        At which steps one night is killed in turn; at all of the chain's when empty.
+    nights : int
+        Further nights, each killed three times at random.
     between_epochs : int
-        Trials with a training of two epochs, that is killed after the first one.
+        Nights with a training of two epochs, that is killed after the first one.
     """
 
     steps: tuple[str, ...]
-    random: int
+    nights: int
     between_epochs: int
 
 
-FULL = Plan((), random=2, between_epochs=2)
-QUICK = Plan(("train", "gate"), random=0, between_epochs=0)
+FULL = Plan((), nights=8, between_epochs=2)
+QUICK = Plan(("train", "gate"), nights=0, between_epochs=0)
 
 
 @dataclass(slots=True)
@@ -102,32 +103,55 @@ def run(plan: Plan, steps: Steps) -> dict[str, float]:
         durations: dict[str, float] = dict(
             stage.ask("SELECT name, duration_seconds FROM night_step ORDER BY id")
         )
-        chosen = plan.steps or tuple(durations)
         promoted = stage.ask("SELECT name FROM model_version WHERE state = 'champion'")[0][0]
         steps.advance(1)
-        steps.step("nights that are killed", len(chosen))
-        for number, step in enumerate(chosen, start=1):
+        steps.step("nights that are killed", 1 + plan.nights)
+        for number in range(1 + plan.nights):
             stage.set_up_again()
-            _kill(stage, watch, step, 0.0, kills)
-            for _ in range(plan.random):
-                left = [one for one in durations if one not in _over(stage)]
-                one = str(rng.choice(left or list(durations)[-1:]))
-                _kill(stage, watch, one, float(rng.uniform(0, durations[one])), kills)
-            _finish(stage, watch)
-            _compare(stage, expected, f"killed at {step}")
+            if number == 0:
+                _kill_at_every_step(stage, watch, plan.steps or tuple(durations), kills)
+            else:
+                _kill_at_random(stage, watch, durations, kills, rng)
+            if not _is_over(stage):
+                _finish(stage, watch)
+            _compare(stage, expected, f"in trial {number}")
             equal += 1
-            steps.advance(number, f"{kills.total()} kills")
+            steps.advance(number + 1, f"{kills.total()} kills")
     resumed = _kill_between_epochs(plan.between_epochs, kills, steps)
     return {
         "kills": kills.total(),
         **{f"killed_at_{step}": kills[step] for step in durations},
-        "trials": len(chosen),
+        "trials": 1 + plan.nights,
         "trials_that_ended_bit_for_bit_like_the_undisturbed_night": equal,
         "trainings_resumed_after_an_epoch": resumed,
         "challenger_was_promoted": float(promoted == "m2"),
         "looks_at_the_champion": watch.looks,
         "seconds_undisturbed": seconds,
     }
+
+
+def _kill_at_every_step(
+    stage: Stage, watch: Watch, names: Sequence[str], kills: Counter[str]
+) -> None:
+    """Kill one night at each of its steps in turn, as soon as it is seen at work."""
+    for name in names:
+        if not _is_over(stage):
+            _kill(stage, watch, name, 0.0, kills)
+
+
+def _kill_at_random(
+    stage: Stage,
+    watch: Watch,
+    durations: dict[str, float],
+    kills: Counter[str],
+    rng: np.random.Generator,
+) -> None:
+    """Kill one night at random moments of random steps that are still to be done."""
+    for _ in range(_KILLS_A_NIGHT):
+        left = [name for name in durations if name not in _done(stage)]
+        if left and not _is_over(stage):
+            name = str(rng.choice(left))
+            _kill(stage, watch, name, float(rng.uniform(0, durations[name])), kills)
 
 
 def _kill(stage: Stage, watch: Watch, step: str, after: float, kills: Counter[str]) -> None:
@@ -222,8 +246,13 @@ def _attempts(stage: Stage, step: str) -> int:
     return int(found[0][0]) if found else 0
 
 
-def _over(stage: Stage) -> set[str]:
-    return {name for (name,) in stage.ask("SELECT name FROM night_step WHERE state <> 'running'")}
+def _done(stage: Stage) -> set[str]:
+    return {name for (name,) in stage.ask("SELECT name FROM night_step WHERE state = 'done'")}
+
+
+def _is_over(stage: Stage) -> bool:
+    """Return whether a night was killed after its end, or ended before it could be killed."""
+    return any(state != "running" for (state,) in stage.ask("SELECT state FROM night_run"))
 
 
 def _at_work(stage: Stage, step: str) -> str:
