@@ -38,6 +38,9 @@ bench: .venv/installed  ## Benchmarks
 	$(RUN)/python -m benchmarks.runtimes
 	$(RUN)/python -m benchmarks.serving
 	$(RUN)/python -m benchmarks.score_pool
+	$(RUN)/python -m benchmarks.queue_scale
+	$(RUN)/python -m benchmarks.active_learning
+	$(RUN)/python -m benchmarks.gate
 
 proofs: .venv/installed .venv-label-studio/installed  ## What takes minutes: faults and scale of reading, results kept
 	for proof in $(PROOFS); do \

@@ -82,6 +82,7 @@ class Variant:
     keeps_doubtful: bool = False
     repeats_rare: bool = True
     negatives_per_positive: float = 1.5
+    mosaic: float = 0.0
 
 
 VARIANTS = {
@@ -92,6 +93,7 @@ VARIANTS = {
     "every_box_hard": Variant(keeps_doubtful=True, consensus_weights="off"),
     "no_repeats": Variant(repeats_rare=False),
     "all_negatives": Variant(negatives_per_positive=float("inf")),
+    "mosaic": Variant(mosaic=1.0),
 }
 """consensus: what a nightly retrain does. hard and earl: other weights in the loss. every_box:
 also boxes that are more likely wrong than right, weighed by that. every_box_hard: all readers'
@@ -174,7 +176,7 @@ def train(
     written = write_dataset_folder(
         version, listed.image_ids, folder / "dataset", image_size_px=recipe.image_size_px
     )
-    recipe = replace(recipe, consensus_weights=variant.consensus_weights)
+    recipe = replace(recipe, consensus_weights=variant.consensus_weights, mosaic=variant.mosaic)
     fitted = fit(
         written.path,
         base,

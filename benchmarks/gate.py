@@ -146,6 +146,7 @@ def _figures(trials: dict[str, list[Trial]]) -> Figures:
         "trials_equal": float(len(equal)),
         "trials_worse": float(len(worse)),
         "trials_at_the_margin": float(len(margin_)),
+        "trials_better": float(len(better)),
         "standard_error_map40": float(
             np.mean([one.comparison.map40.standard_error for one in equal])
         ),

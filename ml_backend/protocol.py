@@ -155,13 +155,14 @@ def wanted(task: object) -> Wanted:
     Wanted
         Without an image when the task is not what it should be.
     """
-    data = task.get("data") if isinstance(task, Mapping) else None
+    known = task if isinstance(task, Mapping) else {}
+    data = known.get("data")
     if not isinstance(data, Mapping):
         return Wanted(None, is_unassisted=False)
     return Wanted(
         data.get("image"),
         is_unassisted=data.get("arm") == Arm.UNASSISTED.value,
-        project_id=task.get("project"),
+        project_id=known.get("project"),
     )
 
 

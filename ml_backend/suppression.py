@@ -207,7 +207,8 @@ def _spread_of_duplicates(
         weight = sigmoid(found.logits[member])
         total = np.bincount(owner, weight, len(members))
         sums = [np.bincount(owner, weight * each, len(members)) for each in numbers.T]
-        return np.column_stack(sums) / np.maximum(total, np.finfo(np.float64).tiny)[:, None]
+        least = np.finfo(np.float64).tiny
+        return np.asarray(np.column_stack(sums) / np.maximum(total, least)[:, None])
 
     boxes = found.boxes[member]
     spread = np.sqrt(mean((boxes - mean(boxes)[owner]) ** 2)).mean(axis=1)

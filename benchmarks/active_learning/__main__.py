@@ -27,6 +27,7 @@ from benchmarks.active_learning.replay import METHODS, replay
 from benchmarks.phantom import Layouts, render_all, sampled
 from benchmarks.phantom.tables import read_layouts
 
+QUICK_METHODS = METHODS[:4]
 LAYOUT_SEED = 20261127
 """Of the sampled layouts and of the pictures, the same for every seed of the replay."""
 
@@ -119,7 +120,9 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--labels", type=Path, help="VinBigData's train.csv, plain or gzipped")
     parser.add_argument("--sizes", type=Path, help="image_id, height, width; default: beside it")
     parser.add_argument("--seeds", type=int, nargs="+", help="default: 0 1; on a GPU 0 to 5")
-    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
+    parser.add_argument(
+        "--methods", nargs="+", choices=METHODS, help="default: all; with --quick four"
+    )
     parser.add_argument("--processes", type=int, default=1, help="seeds at a time")
     parser.add_argument("--renderers", type=int, default=1, help="processes that draw")
     parser.add_argument("--minutes", type=float, default=600.0, help="start no replay after it")
@@ -146,7 +149,8 @@ def main() -> None:
         folder = chosen.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         study = Study(
-            conditions, tuple(chosen.methods), chosen.device, folder,
+            conditions, tuple(chosen.methods or (QUICK_METHODS if chosen.quick else METHODS)),
+            chosen.device, folder,
             started + 60 * chosen.minutes,
         )  # fmt: skip
         if not chosen.report_only:

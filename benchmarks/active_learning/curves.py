@@ -130,7 +130,8 @@ def cost_ratio(
     Returns
     -------
     Interval
-        Below 1 the method is cheaper; infinity when it never gets there.
+        Below 1 the method is cheaper; infinity when it never gets there, or when the baseline
+        finds nothing, so that there is nothing to reach.
 
     Notes
     -----
@@ -153,7 +154,10 @@ def _ratio(
 ) -> float:  # fmt: skip
     ours = curve(replays, method, cost, seeds=seeds, resample=resample)
     theirs = curve(replays, baseline, cost, seeds=seeds, resample=resample)
-    return ours.cost_to_reach(float(theirs.qualities[-1])) / float(theirs.costs[-1])
+    wanted = float(theirs.qualities[-1])
+    if not wanted > 0.0:
+        return float("inf")
+    return ours.cost_to_reach(wanted) / float(theirs.costs[-1])
 
 
 def rare_images(replays: Replays, method: str, seed: int) -> int:

@@ -57,12 +57,12 @@ class Conditions:
 
 
 PROTOCOLS = {
-    "quick": Conditions(64, 700, 450, 60, 60, 1, 4, 60, Recipe(8, 30, 20, 32), resamples=50),
-    "tiny": Conditions(64, 2600, 2000, 150, 150, 2, 20, 200, Recipe(16, 120, 40, 32)),
+    "quick": Conditions(64, 1200, 800, 100, 100, 1, 8, 80, Recipe(16, 200, 80, 32), resamples=50),
+    "tiny": Conditions(64, 2600, 2000, 150, 150, 2, 20, 200, Recipe(16, 150, 60, 32)),
     "small": Conditions(64, 15000, 6000, 200, 200, 3, 40, 400, Recipe(16, 300, 120, 32)),
     "full": Conditions(128, 15000, 6000, 200, 200, 4, 40, 400, Recipe(32, 1500, 700, 64)),
 }
-"""A minute, five minutes, an hour or more on a processor; and one for a GPU."""
+"""A minute, five minutes, an hour or two on a processor; and one for a GPU."""
 
 
 @dataclass(frozen=True, slots=True)

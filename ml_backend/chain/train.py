@@ -137,9 +137,10 @@ def _draw(workshop: Workshop, version: DatasetVersion) -> tuple[TrainingList, in
     # Another dataset version draws other negatives; the same one, after a crash, the same.
     mixed = hashlib.sha256(f"{settings.seed}:{version.sha256}".encode()).digest()
     seed = int.from_bytes(mixed[:4], "big")
+    negatives = [member.image.id for member in members if not member.clusters]
     with workshop.store.snapshot() as unit:
         champion = unit.models.champion()
-        marked = unit.predictions.of_model(champion.name) if champion else {}
+        marked = unit.predictions.of_model(champion.name, negatives) if champion else {}
     try:
         drawn = draw_training_list(
             {

@@ -7,6 +7,7 @@ that has not loaded it lets another one export, and never has to.
 import hashlib
 import json
 import multiprocessing
+import os
 import sys
 import tempfile
 import warnings
@@ -45,7 +46,8 @@ def exported(weights: Path, folder: Path) -> tuple[bytes, NetworkFacts]:
         if "torch" in sys.modules:
             _make(weights, kept)
         else:
-            with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as another:
+            spawned = multiprocessing.get_context("spawn")
+            with ProcessPoolExecutor(1, spawned, initializer=_give_way) as another:
                 another.submit(_make, weights, kept).result()
         found = _find(kept)
     assert found is not None  # noqa: S101 - it was just made
@@ -76,6 +78,11 @@ def _make(weights: Path, kept: Path) -> None:
         note.write_text(json.dumps({"sha256": sha256, "facts": asdict(network.facts)}))
         path.replace(kept)
         note.replace(kept.with_suffix(".json"))
+
+
+def _give_way() -> None:
+    if hasattr(os, "nice"):
+        os.nice(10)  # whoever is served meanwhile goes first
 
 
 def _sha256_of(path: Path) -> str:

@@ -47,7 +47,7 @@ class OnnxRuntime:
         Candidates
             The surest of every finding.
         """
-        return select(*self.forward(frames), least_logit)
+        return select(*self.forward(frames), least_logit=least_logit)
 
     def forward(self, frames: Frames) -> list[Any]:
         """Run the network and nothing else.

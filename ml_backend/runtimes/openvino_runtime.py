@@ -71,7 +71,7 @@ class OpenVinoRuntime:
         """
         with self._request() as request:
             answer = request.infer({"grey": frames}, share_inputs=True, share_outputs=True)
-            return select(*(answer[name] for name in OUTPUTS), least_logit)
+            return select(*(answer[name] for name in OUTPUTS), least_logit=least_logit)
 
     def forward(self, frames: Frames) -> None:
         """Run the network and nothing else.

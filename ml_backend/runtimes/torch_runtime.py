@@ -57,8 +57,8 @@ class TorchRuntime:
         with torch.inference_mode():
             outputs = self.forward(frames)
             if self._is_gpu:
-                return select_there(*outputs, least_logit)
-            return select(*(each.numpy() for each in outputs), least_logit)
+                return select_there(*outputs, least_logit=least_logit)
+            return select(*(each.numpy() for each in outputs), least_logit=least_logit)
 
     def forward(self, frames: Frames) -> tuple[torch.Tensor, ...]:
         """Run the network and nothing else; on a GPU it may still run when this returns.

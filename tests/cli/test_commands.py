@@ -276,7 +276,9 @@ class TestDoctor:
         assert "overread up" in outcome.told
         assert "overread db upgrade" in outcome.told
         assert overread("db", "upgrade").code == 0
-        assert "overread db upgrade" not in overread("doctor").told
+        healthy = overread("doctor").told
+        assert "overread db upgrade" not in healthy
+        assert "image cache: 0.0 GB of at most 20 GB" in healthy
 
 
 class TestDatabase:

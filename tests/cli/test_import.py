@@ -34,6 +34,36 @@ def table(tmp_path: Path, rows: str, header: str = HEADER) -> Path:
     return path
 
 
+class TestSmallCopies:
+    """What scoring reads."""
+
+    def kept(self, overread: CommandLine) -> list[Path]:
+        return sorted((overread.data_dir / "image-cache").rglob("*.grey"))
+
+    def test_are_made_at_import_and_completed_by_the_next(
+        self, overread: CommandLine, images: Path
+    ) -> None:
+        assert overread("import", "images", images, "--keep-names").code == 0
+        first = self.kept(overread)
+        first[0].unlink()
+        untouched = {path: path.stat().st_mtime_ns for path in first[1:]}
+
+        assert overread("import", "images", images, "--keep-names").code == 0
+
+        assert len(first) == 3
+        assert self.kept(overread) == first
+        assert {path: path.stat().st_mtime_ns for path in first[1:]} == untouched
+
+    def test_are_left_out_where_nothing_may_be_kept(
+        self, overread: CommandLine, images: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("OVERREAD_IMAGE_CACHE_GB", "0")
+
+        assert overread("import", "images", images, "--keep-names", "--json").json["images"] == 3
+
+        assert self.kept(overread) == []
+
+
 class TestImportVinbigdata:
     def test_scales_boxes_and_changes_nothing_the_second_time(
         self, overread: CommandLine, images: Path, tmp_path: Path

@@ -83,7 +83,7 @@ class TestCalibratedScores:
         url = product.settings.label_studio_url
         desk.log_in(page, url, reader.login.email, reader.login.password)
 
-        with page.expect_response(lambda answer: "/next" in answer.url) as served:
+        with page.expect_response(lambda answer: "id=next_task" in answer.url) as served:
             page.goto(reader.added.stream_url)
         desk.shown_image(page)
         page.screenshot(path=tmp_path / "calibrated.png")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -63,12 +64,13 @@ def weigh(folder: Path) -> Iterator[Callable[[float], None]]:
 
 
 def first_batch(
-    folder: Path, base_weights: Path, consensus_weights: ConsensusWeights
+    folder: Path, base_weights: Path, consensus_weights: ConsensusWeights, **changed: float
 ) -> tuple[dict[str, float], Any]:
     """Return the losses of the first batch, and the trainer that computed them."""
     recipe = Recipe(
         epochs=1, image_size_px=64, batch=5, seed=1, consensus_weights=consensus_weights
     )
+    recipe = replace(recipe, **changed)  # type: ignore[arg-type]
     trainer = fitting._trainer(folder, base_weights, recipe, training_devices("cpu"), recipe.batch)
 
     def stop(at: Any) -> None:  # noqa: ANN401 - ultralytics ships no types
@@ -104,6 +106,17 @@ class TestFirstBatch:
 
         assert weighted == stock
         assert len(trainer.train_loader.dataset) == 5  # with the repeat
+
+    @pytest.mark.parametrize("base_weights", ["yolo26n.yaml"], indirect=True)
+    def test_keeps_weights_with_their_boxes_in_collages(
+        self, folder: Path, base_weights: Path, weigh: Callable[[float], None]
+    ) -> None:
+        weigh(1.0)
+        stock, _ = first_batch(folder, base_weights, "off", mosaic=1.0)
+
+        weighted, _ = first_batch(folder, base_weights, "soft", mosaic=1.0)
+
+        assert weighted == stock
 
     def test_asks_for_half_the_score_where_half_is_certain(
         self, folder: Path, base_weights: Path, weigh: Callable[[float], None]

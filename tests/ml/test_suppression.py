@@ -114,7 +114,9 @@ class TestSelect:
         rng = np.random.default_rng(1)
         logits = rng.normal(size=(2, 3, 4000)).astype(np.float32)
 
-        kept = select(logits, np.zeros((2, 4, 4000), np.float32), np.zeros((2, 8)), -10)
+        kept = select(
+            logits, np.zeros((2, 4, 4000), np.float32), np.zeros((2, 8), np.float32), -10
+        )
 
         for image in range(2):
             for finding in range(3):

@@ -111,7 +111,7 @@ def full(store: Store) -> Store:
     with store._engine.begin() as connection:
         connection.execute(text("INSERT INTO cluster_alternative SELECT id, 1, 0.5 FROM cluster"))
         connection.execute(
-            text("INSERT INTO dataset_image VALUES ('d1', 'a', :key, 'train', FALSE)"),
+            text("INSERT INTO dataset_image VALUES ('d1', 'a', :key, 'train', FALSE, 1, 1)"),
             {"key": key},
         )
     return store

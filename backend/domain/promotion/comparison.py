@@ -81,6 +81,7 @@ def compare(
         truth.image_ids != challenger.judged.image_ids
         or not np.array_equal(truth.weights, challenger.judged.weights)
         or not np.array_equal(truth.lesions.boxes, challenger.judged.lesions.boxes)
+        or not np.array_equal(truth.lesions.findings, challenger.judged.lesions.findings)
     ):
         raise IncomparableModelsError(
             "challenger and champion were measured on different images; "

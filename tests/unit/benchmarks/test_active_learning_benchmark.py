@@ -122,6 +122,12 @@ class TestCostRatio:
         )
         assert found.estimate == float("inf")
 
+    def test_is_infinite_when_the_baseline_finds_nothing(self) -> None:
+        replays = two_methods()
+        replays |= {seed: {**own, "random": rounds([0.0] * 4)} for seed, own in replays.items()}
+        found = cost_ratio(replays, "overread", "random", "images", rng=np.random.default_rng(1))
+        assert found.estimate == float("inf")
+
 
 class TestRareImages:
     def test_leave_out_the_start_and_what_comes_after_the_first_600(self) -> None:
