@@ -2,7 +2,7 @@
 .PHONY: help demo demo-headless up test check bench proofs lint containers clean
 PYTHON ?= python3
 RUN := .venv/bin
-PROOFS := reading_faults reading_scale
+PROOFS := reading_faults reading_scale night_crashes
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -10,7 +10,7 @@ help:  ## Show this list
 demo: .venv/installed  ## Everything on this machine, with sample radiographs
 	$(RUN)/overread demo
 
-demo-headless: .venv/installed  ## The whole loop once, with simulated readers
+demo-headless: .venv/installed  ## The whole loop and two nights, with simulated readers
 	folder=$$(mktemp -d) && $(RUN)/overread demo --headless --folder "$$folder" && rm -r "$$folder"
 
 up: .venv/installed  ## Label Studio, backend, ML backend, nightly job

@@ -2,10 +2,10 @@
 
 A project with radiographs of the sample, simulated readings and a weak champion is made once.
 Every trial begins with a copy of it and runs the whole chain, real training included, in a
-process of its own that is killed with SIGKILL: first as soon as a given step is seen at work,
-then at random moments of random steps. It is started again until it ends by itself. All the
-while the champion is looked up and its weights are held against their hash; afterwards all that
-a night leaves is held against what a run left that nobody disturbed.
+process of its own that is killed with SIGKILL: in one trial at each step in turn, as soon as it is
+seen at work, in the others at random moments of random steps. It is started again until it ends
+by itself. All the while the champion is looked up and its weights are held against their hash;
+afterwards all that a night leaves is held against what a run left that nobody disturbed.
 """
 
 import argparse
@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,10 +28,7 @@ from backend.terminal import Steps
 from benchmarks.night_stage import Stage, set_stage
 
 SEED = 20261127
-STEPS = (
-    "sync", "consensus", "route", "cut", "train", "calibrate", "evaluate", "gate", "score",
-    "refill", "push", "report",
-)  # fmt: skip
+_KILLS_A_NIGHT = 3
 _OF_WEIGHTS = {"model versions", "finished trainings", "predictions", "worklists"}
 _LOOKS_EVERY_SECONDS = 0.02
 _TOO_LONG_SECONDS = 600.0
@@ -47,20 +45,20 @@ class Plan:
     Attributes
     ----------
     steps : tuple of str
-        One trial for each; the chain is killed when it is seen at this step.
-    random : int
-        How often it is killed at a random moment after that, in every trial.
+        At which steps one night is killed in turn; at all of the chain's when empty.
+    nights : int
+        Further nights, each killed three times at random.
     between_epochs : int
-        Trials with a training of two epochs, that is killed after the first one.
+        Nights with a training of two epochs, that is killed after the first one.
     """
 
     steps: tuple[str, ...]
-    random: int
+    nights: int
     between_epochs: int
 
 
-FULL = Plan(STEPS, random=2, between_epochs=2)
-QUICK = Plan(("train", "gate"), random=0, between_epochs=0)
+FULL = Plan((), nights=8, between_epochs=2)
+QUICK = Plan(("train", "gate"), nights=0, between_epochs=0)
 
 
 @dataclass(slots=True)
@@ -102,32 +100,58 @@ def run(plan: Plan, steps: Steps) -> dict[str, float]:
         _finish(stage, watch)
         seconds = time.monotonic() - began
         expected = stage.content()
-        durations = dict(stage.ask("SELECT name, duration_seconds FROM night_step"))
+        durations: dict[str, float] = dict(
+            stage.ask("SELECT name, duration_seconds FROM night_step ORDER BY id")
+        )
         promoted = stage.ask("SELECT name FROM model_version WHERE state = 'champion'")[0][0]
         steps.advance(1)
-        steps.step("nights that are killed", len(plan.steps))
-        for number, step in enumerate(plan.steps, start=1):
+        steps.step("nights that are killed", 1 + plan.nights)
+        for number in range(1 + plan.nights):
             stage.set_up_again()
-            _kill(stage, watch, step, 0.0, kills)
-            for _ in range(plan.random):
-                left = [one for one in STEPS if one not in _done(stage)]
-                one = str(rng.choice(left or STEPS[-1:]))
-                _kill(stage, watch, one, float(rng.uniform(0, durations[one])), kills)
-            _finish(stage, watch)
-            _compare(stage, expected, f"killed at {step}")
+            if number == 0:
+                _kill_at_every_step(stage, watch, plan.steps or tuple(durations), kills)
+            else:
+                _kill_at_random(stage, watch, durations, kills, rng)
+            if not _is_over(stage):
+                _finish(stage, watch)
+            _compare(stage, expected, f"in trial {number}")
             equal += 1
-            steps.advance(number, f"{kills.total()} kills")
+            steps.advance(number + 1, f"{kills.total()} kills")
     resumed = _kill_between_epochs(plan.between_epochs, kills, steps)
     return {
         "kills": kills.total(),
-        **{f"killed_at_{step}": kills[step] for step in STEPS},
-        "trials": len(plan.steps),
+        **{f"killed_at_{step}": kills[step] for step in durations},
+        "trials": 1 + plan.nights,
         "trials_that_ended_bit_for_bit_like_the_undisturbed_night": equal,
         "trainings_resumed_after_an_epoch": resumed,
         "challenger_was_promoted": float(promoted == "m2"),
         "looks_at_the_champion": watch.looks,
         "seconds_undisturbed": seconds,
     }
+
+
+def _kill_at_every_step(
+    stage: Stage, watch: Watch, names: Sequence[str], kills: Counter[str]
+) -> None:
+    """Kill one night at each of its steps in turn, as soon as it is seen at work."""
+    for name in names:
+        if not _is_over(stage):
+            _kill(stage, watch, name, 0.0, kills)
+
+
+def _kill_at_random(
+    stage: Stage,
+    watch: Watch,
+    durations: dict[str, float],
+    kills: Counter[str],
+    rng: np.random.Generator,
+) -> None:
+    """Kill one night at random moments of random steps that are still to be done."""
+    for _ in range(_KILLS_A_NIGHT):
+        left = [name for name in durations if name not in _done(stage)]
+        if left and not _is_over(stage):
+            name = str(rng.choice(left))
+            _kill(stage, watch, name, float(rng.uniform(0, durations[name])), kills)
 
 
 def _kill(stage: Stage, watch: Watch, step: str, after: float, kills: Counter[str]) -> None:
@@ -147,7 +171,7 @@ def _kill(stage: Stage, watch: Watch, step: str, after: float, kills: Counter[st
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     watch.look()
-    kills[_at_work(stage)] += 1
+    kills[_at_work(stage, step)] += 1
 
 
 def _finish(stage: Stage, watch: Watch) -> None:
@@ -226,13 +250,15 @@ def _done(stage: Stage) -> set[str]:
     return {name for (name,) in stage.ask("SELECT name FROM night_step WHERE state = 'done'")}
 
 
-def _at_work(stage: Stage) -> str:
-    """Return the step that was at work, or else the one that was about to begin."""
+def _is_over(stage: Stage) -> bool:
+    """Return whether a night was killed after its end, or ended before it could be killed."""
+    return any(state != "running" for (state,) in stage.ask("SELECT state FROM night_run"))
+
+
+def _at_work(stage: Stage, step: str) -> str:
+    """Return the step that was at work, or else the one that had been at work just before."""
     running = stage.ask("SELECT name FROM night_step WHERE state = 'running'")
-    if running:
-        return str(running[-1][0])
-    done = _done(stage)
-    return next((step for step in STEPS if step not in done), STEPS[-1])
+    return str(running[-1][0]) if running else step
 
 
 def _load_everything() -> None:

@@ -2,6 +2,7 @@
 
 import getpass
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
@@ -12,6 +13,7 @@ from backend.desk import open_desk, queue_rules, routing_rules
 from backend.domain.nights import RunState
 from backend.opened import open_store
 from backend.settings import Settings
+from backend.store.availability import StoreUnavailableError
 from backend.store.unit_of_work import Store
 from backend.terminal import Steps, console, now, print_json
 from backend.workflow.chain_run import Watchers
@@ -19,10 +21,11 @@ from backend.workflow.night_report import NightReport
 from backend.workflow.nightly import KIND, NightRules
 from backend.workflow.nightly import nightly as work_through_the_night
 from backend.workflow.oversee_night import NightStatus, night_status, stop_night
-from ml_backend.schedule import Schedule, wait_until
+from ml_backend.schedule import Schedule, wait_for_next
 
 app = typer.Typer(help="Sync, reconcile, retrain behind the gate, score, refill the worklists.")
 
+_TRIED_AGAIN_AFTER_SECONDS = 600.0
 _log = logging.getLogger(__name__)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
@@ -138,17 +141,25 @@ def _run_if_due(store: Store, settings: Settings, times: Schedule, *, as_json: b
 
 
 def _run_for_ever(store: Store, settings: Settings, times: Schedule, *, as_json: bool) -> None:
-    with store.snapshot() as unit:
-        was_cut_off = any(run.kind == KIND for run in unit.nights.running())
-    due = now()
+    last = now()
+    goes_on = _was_cut_off(store)
     while True:
-        if not was_cut_off:
-            due = times.next_after(max(due, now()))
-            console.print(f"next run at {times.told(due)}", markup=False)
-            wait_until(due, clock=now)
-        was_cut_off = False
+        if not goes_on:
+            last = wait_for_next(times, last, clock=now, say=console.print)
         with _survived():
             _run(store, settings, as_json=as_json)
+        goes_on = _was_cut_off(store)
+        if goes_on:
+            time.sleep(_TRIED_AGAIN_AFTER_SECONDS)
+
+
+def _was_cut_off(store: Store) -> bool:
+    """Return whether a night has to go on; also when the store does not say."""
+    try:
+        with store.snapshot() as unit:
+            return any(run.kind == KIND for run in unit.nights.running())
+    except StoreUnavailableError:
+        return True
 
 
 @contextmanager

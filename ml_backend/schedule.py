@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim, CronSimError
 
 _LONGEST_NAP = timedelta(minutes=1)
+_SET_BACK_AT_MOST = timedelta(days=1)
 _MACHINE_ZONE = Path("/etc/localtime")
 
 
@@ -120,25 +121,50 @@ class Schedule:
             ) from error
 
 
-def wait_until(
-    due: datetime,
+def wait_for_next(
+    schedule: Schedule,
+    last: datetime,
     *,
     clock: Callable[[], datetime],
     sleep: Callable[[float], None] = time.sleep,
-) -> None:
-    """Sleep until a moment, by a clock that may be set meanwhile.
+    say: Callable[[str], None] = lambda _: None,
+) -> datetime:
+    """Sleep until the next time of a schedule, by a clock that may be set meanwhile.
 
     Parameters
     ----------
-    due : datetime
-        Aware.
+    schedule : Schedule
+        When it is due.
+    last : datetime
+        When it was due last; aware. It is not due again when the clock is set back by some hours.
     clock : callable
         Gives the time; aware.
     sleep : callable
         Lets seconds go by.
+    say : callable
+        Is told when it is due.
+
+    Returns
+    -------
+    datetime
+        When it was due.
     """
-    while (left := due - clock()) > timedelta():
-        sleep(min(left, _LONGEST_NAP).total_seconds())
+    began = clock()
+    due = _next(schedule, last, began)
+    say(f"next run at {schedule.told(due)}")
+    while (now := clock()) < due:
+        if now < began:  # what was reckoned by the clock before may be years ahead
+            began = now
+            due = _next(schedule, last, began)
+            say(f"the clock was set back; next run at {schedule.told(due)}")
+            continue
+        sleep(min(due - now, _LONGEST_NAP).total_seconds())
+    return due
+
+
+def _next(schedule: Schedule, last: datetime, now: datetime) -> datetime:
+    is_believable = last - now < _SET_BACK_AT_MOST
+    return schedule.next_after(max(last, now) if is_believable else now)
 
 
 def _zone(name: str | None) -> tzinfo:

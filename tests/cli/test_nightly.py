@@ -24,10 +24,11 @@ class TestNightly:
         assert status["state"] == "finished"
         assert status["at_work"] is False
         steps = {step["name"]: step["state"] for step in status["steps"]}
-        assert list(steps) == [
+        expected = [
             "sync", "consensus", "route", "cut", "train", "calibrate", "evaluate", "gate",
             "score", "refill", "push", "report",
         ]  # fmt: skip
+        assert [name for name in steps if name in expected] == expected
         assert steps["sync"] == "done"
         assert steps["gate"] == steps["score"] == "nothing to do"
         assert status["lines"][0].endswith(f"nightly run {night.json['run']}: finished")

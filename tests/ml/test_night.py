@@ -17,7 +17,7 @@ from backend.formats.original_sizes import SizePx
 from backend.formats.placement import MarkedBox, PlacedReadings
 from backend.opened import open_store
 from backend.terminal import now
-from backend.workflow.oversee_night import night_status
+from backend.workflow.oversee_night import night_status, stop_night
 from benchmarks.night_stage import Stage, set_stage
 
 torch = pytest.importorskip("torch")
@@ -103,6 +103,28 @@ class TestANight:
         assert stage.play().retrained.model_version == "m2"
         for uri, sha256 in stage.ask("SELECT weights_uri, weights_sha256 FROM model_version"):
             assert Path(uri).stem == sha256
+
+    def test_stops_after_an_epoch_when_it_is_cancelled_and_the_next_one_trains_on(
+        self, tmp_path: Path
+    ) -> None:
+        stage = set_stage(tmp_path, epochs=4)
+        child = stage.play_apart()
+        kept = stage.settings.data_dir / "training" / "d1" / "run" / "resume.pt"
+        give_up = time.monotonic() + 300
+        while not kept.exists() and time.monotonic() < give_up:
+            time.sleep(0.02)
+        store = open_store(stage.settings)
+        asked = stop_night(store, who="me", clock=now)
+        store.close()
+        os.waitpid(child, 0)
+
+        assert asked.state is RunState.RUNNING
+        assert states(stage)["train"] is StepState.STOPPED
+        assert stage.ask("SELECT state, cancelled_by FROM night_run") == [("cancelled", "me")]
+        assert kept.exists()
+        assert champion(stage) == [("m1",)]
+
+        assert stage.play().retrained.model_version == "m2"
 
 
 class TestBadInput:

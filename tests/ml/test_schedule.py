@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ml_backend.schedule import Schedule, ScheduleError, wait_until
+from ml_backend.schedule import Schedule, ScheduleError, wait_for_next
 
 
 def utc(text: str) -> datetime:
@@ -87,18 +87,48 @@ class TestOf:
         assert Schedule.of("0 2 * * *").zone.utcoffset(datetime(2026, 1, 1)) is not None  # noqa: DTZ001 - asks a zone
 
 
-class TestWaitUntil:
+class Clock:
+    """A clock that is set at some of the naps."""
+
+    def __init__(self, start: str, jumps: dict[int, timedelta] | None = None) -> None:
+        self.now = utc(start)
+        self.naps = 0
+        self._jumps = jumps or {}
+
+    def read(self) -> datetime:
+        """Return what it shows."""
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Let time go by."""
+        self.naps += 1
+        self.now += timedelta(seconds=seconds) + self._jumps.get(self.naps, timedelta())
+
+
+def begun(clock: Clock, nights: int, last: str = "2026-01-01") -> list[str]:
+    schedule, due, found = Schedule.of("30 2 * * *", "UTC"), utc(last), []
+    for _ in range(nights):
+        due = wait_for_next(schedule, due, clock=clock.read, sleep=clock.sleep)
+        found.append(f"{clock.now:%d %H:%M}")
+        clock.sleep(600)
+    return found
+
+
+class TestWaitForNext:
+    def test_waits_for_every_night(self) -> None:
+        assert begun(Clock("2026-07-01T12:00"), 3) == ["02 02:30", "03 02:30", "04 02:30"]
+
     def test_bears_a_clock_that_is_set_while_it_sleeps(self) -> None:
-        now = utc("2026-07-01T12:00")
         jumps = {3: timedelta(hours=-1), 70: timedelta(minutes=30)}
-        naps = 0
 
-        def sleep(seconds: float) -> None:
-            nonlocal now, naps
-            naps += 1
-            now += timedelta(seconds=seconds) + jumps.get(naps, timedelta())
+        assert begun(Clock("2026-07-01T12:00", jumps), 2) == ["02 02:30", "03 02:30"]
 
-        wait_until(utc("2026-07-01T14:00"), clock=lambda: now, sleep=sleep)
+    def test_does_not_repeat_a_night_when_the_clock_is_set_back(self) -> None:
+        clock = Clock("2026-07-01T02:10", {21: timedelta(hours=-1)})  # right after the first
 
-        assert utc("2026-07-01T14:00") <= now < utc("2026-07-01T14:30")
-        assert naps > 100
+        assert begun(clock, 2) == ["01 02:30", "02 02:30"]
+
+    def test_forgets_what_a_clock_said_that_was_years_ahead(self) -> None:
+        ahead = Clock("2031-07-01T12:00", {5: timedelta(days=-5 * 365)})
+
+        assert begun(ahead, 2, last="2031-07-01T02:30") == ["03 02:30", "04 02:30"]
