@@ -58,7 +58,7 @@ class Scale:
     resamples: int
 
 
-FULL = Scale(equals=120, others=30, resamples=1000)
+FULL = Scale(equals=100, others=30, resamples=1000)
 QUICK = Scale(equals=12, others=6, resamples=400)
 WORKERS = 2
 
