@@ -148,7 +148,7 @@ class Settings(BaseSettings):
         default=20.0, ge=0, description="small copies kept of registered images, at most"
     )
     predict_request_mb: float = Field(
-        default=32.0, gt=0, description="largest request that the ML backend reads"
+        default=8.0, gt=0, description="largest request that the ML backend reads"
     )
     waiting_images: int = Field(
         default=2000, ge=1, description="images that may wait for the detector at once"
