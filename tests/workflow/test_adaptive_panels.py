@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from backend.domain.acquisition.batch import Channel, Choice
 from backend.domain.acquisition.reordering import ENOUGH_READERS
 from backend.domain.acquisition.reservation import KEPT_FOR_A_RETURN, NOBODY_STARTED
 from backend.domain.findings import Finding
@@ -228,6 +229,14 @@ class TestReorderWorklists:
     def test_takes_a_third_reader_off_whom_nobody_needs(self, night: Night) -> None:
         read(night.store, ("n05", "R2", True), ("n05", "R3", True))
         read(night.store, ("n06", "R2", True), ("n06", "R3", False))
+        with night.store.transaction() as unit:
+            asked = [one for one in unit.worklists.all() if one.image_id in {"n05", "n06"}]
+            unit.worklists.explain(
+                {
+                    one.key: Choice(one.image_id, one.rank, 0.4, Channel.REREAD, one.reason)
+                    for one in asked
+                }
+            )
 
         reorder_worklists(night.store, night.desk, RULES, clock=lambda: NOW)
 

@@ -9,7 +9,7 @@ from backend.domain.worklists import EntryKind, WorklistEntry
 ENOUGH_READERS = "Enough readers have read the image, or have it further up on their worklists."
 
 _FOLLOWS_THE_QUEUE = frozenset({Channel.QUOTA, Channel.UNCERTAIN, Channel.COLD_START})
-_MAY_BE_WITHDRAWN = _FOLLOWS_THE_QUEUE | {Channel.MISSED, Channel.FOREGROUND}
+_MAY_BE_WITHDRAWN = _FOLLOWS_THE_QUEUE | {Channel.MISSED, Channel.FOREGROUND, Channel.REREAD}
 
 
 @dataclass(frozen=True, slots=True)
