@@ -149,11 +149,15 @@ def gather_waits(
         As it is now.
     """
     waiting = [entry for entry in entries if entry.state is EntryState.OPEN]
-    away = {reader_id for reader_id, duty in store.duties.all().items() if duty.is_away(now)}
+    away_until = {
+        reader_id: duty.away_until
+        for reader_id, duty in store.duties.all().items()
+        if duty.away_until is not None
+    }
     return Waits(
-        overdue=lapsed(waiting, now=now, life=reservation, away=away),
+        overdue=lapsed(waiting, now=now, life=reservation, away_until=away_until),
         stopped=stopped_readers(
-            waiting, store.duties.last_active(), now=now, life=reservation, away=away
+            waiting, store.duties.last_active(), now=now, life=reservation, away_until=away_until
         ),
     )
 
