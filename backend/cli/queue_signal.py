@@ -100,6 +100,7 @@ def as_plain(found: StopSignal) -> dict[str, object]:
         "hidden": {**asdict(found.hidden), "low": low, "high": high},
         "curve": [asdict(point) for point in found.points],
         "forecast": None if found.forecast is None else asdict(found.forecast),
+        "as_many_again": None if found.as_many_again is None else asdict(found.as_many_again),
         "no_forecast_because": found.no_forecast_because,
         "same_test_images": found.has_same_test,
         "reader_hours": found.hours,
