@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from backend.desk import queue_rules
 from backend.domain.acquisition.stop_signal import StopSignal
 from backend.opened import open_store
 from backend.settings import Settings
@@ -64,10 +65,9 @@ def weigh(store: Store, settings: Settings, *, images: int = MORE_IMAGES) -> Sto
     StopSignal
         As it is now.
     """
+    usual = queue_rules(settings).panel.readings_wanted(0, 0.0)
     with store.snapshot() as unit:
-        return say_when_to_stop(
-            unit, readers_per_image=settings.readers_per_image, more_images=images
-        )
+        return say_when_to_stop(unit, readers_per_image=usual, more_images=images)
 
 
 def tell(found: StopSignal) -> None:
