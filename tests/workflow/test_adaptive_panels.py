@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -243,8 +244,8 @@ class TestReorderWorklists:
         read(night.store, *((name, who, True) for name in names for who in ("R2", "R3")))
 
         for days in range(15, 18):
-            now = NOW + timedelta(days=days)
-            reorder_worklists(night.store, night.desk, RULES, clock=lambda now=now: now)
+            clock = partial(NOW.__add__, timedelta(days=days))
+            reorder_worklists(night.store, night.desk, RULES, clock=clock)
 
         assert len(night.order()) == KEPT_FOR_A_RETURN
         register(night.store, image("new"))
