@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
+import numpy as np
 import pytest
 
 from backend.domain.acquisition.batch import Channel, Choice
@@ -281,3 +282,35 @@ class TestReorderWorklists:
         reorder_worklists(night.store, night.desk, RULES, clock=lambda: NOW)
 
         assert self.withdrawn(night) == {"image:n05": ENOUGH_READERS}
+
+
+class TestAWholeProject:
+    def test_ends_with_two_readers_where_they_agree_and_three_where_they_do_not(
+        self, store: Store
+    ) -> None:
+        names = [f"n{number:02d}" for number in range(16)]
+        register(store, *map(image, names))
+        enrol(store, "R1", "R2", "R3", "R4")
+        serve(store, *(Prediction(name, "m1", (predicted(0.6),)) for name in names))
+        rng = np.random.default_rng(5)
+        rules = replace(RULES, worklist_size=3, random_share=0.0)
+
+        nights = 0
+        while entries := fill(store, rules):
+            nights += 1
+            assert nights < 40
+            read(store, *((e.image_id, e.reader_id, bool(rng.random() < 0.5)) for e in entries))
+            with store.transaction() as unit:
+                for one in unit.worklists.all(state=EntryState.OPEN):
+                    unit.worklists.set_state(one.key, EntryState.READ, now=NOW)
+
+        with store.snapshot() as unit:
+            readers = unit.images.readers_by_image()
+            answers = unit.consensus.current()
+        panels = [len(readers[name]) for name in names]
+        assert set(panels) == {2, 3}
+        for name, panel in zip(names, panels, strict=True):
+            marks = sum(len(one.supporters) for one in answers[name][1].clusters)
+            assert panel == 3 or marks in {0, 2}, "two readers who disagree are not enough"
+        load = Counter(who for panel in readers.values() for who in panel)
+        assert max(load.values()) - min(load.values()) <= 2
