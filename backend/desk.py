@@ -133,6 +133,7 @@ def routing_rules(settings: Settings) -> RoutingRules:
         adjudicators=settings.adjudicators_per_image,
         size=settings.adjudication_size,
         seed=settings.seed,
+        reservation=timedelta(days=settings.reservation_days),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from backend.desk import queue_rules
 from backend.domain.acquisition.stop_signal import StopSignal
 from backend.opened import open_store
 from backend.settings import Settings
@@ -64,10 +65,9 @@ def weigh(store: Store, settings: Settings, *, images: int = MORE_IMAGES) -> Sto
     StopSignal
         As it is now.
     """
+    usual = queue_rules(settings).panel.readings_wanted(0, 0.0)
     with store.snapshot() as unit:
-        return say_when_to_stop(
-            unit, readers_per_image=settings.readers_per_image, more_images=images
-        )
+        return say_when_to_stop(unit, readers_per_image=usual, more_images=images)
 
 
 def tell(found: StopSignal) -> None:
@@ -100,6 +100,7 @@ def as_plain(found: StopSignal) -> dict[str, object]:
         "hidden": {**asdict(found.hidden), "low": low, "high": high},
         "curve": [asdict(point) for point in found.points],
         "forecast": None if found.forecast is None else asdict(found.forecast),
+        "as_many_again": None if found.as_many_again is None else asdict(found.as_many_again),
         "no_forecast_because": found.no_forecast_because,
         "same_test_images": found.has_same_test,
         "reader_hours": found.hours,

@@ -44,22 +44,6 @@ def further_gains(images: Sequence[Sequence[Cluster]]) -> Numbers:
     return np.asarray(sums, dtype=np.float64).reshape(len(images), len(Finding))
 
 
-def further_gain(clusters: Sequence[Cluster]) -> float:
-    """Return what a further reading of one read image is expected to tell.
-
-    Parameters
-    ----------
-    clusters : sequence of Cluster
-        What its readers say together, or nothing.
-
-    Returns
-    -------
-    float, [bit]
-        Over all findings.
-    """
-    return float(further_gains([clusters]).sum())
-
-
 def typical_sensitivity(next_logit: Numbers) -> Numbers:
     """Return how probably the next reader marks a lesion of each finding.
 

@@ -21,7 +21,8 @@ class Duty:
     specialities : frozenset of Finding
         Findings that the reader is preferred for; most readers have none.
     away_until : datetime or None
-        The reader is given nothing before this; aware.
+        The reader is given nothing before this; aware. Kept when it is over: what waited during
+        an absence does not tell that its reader has stopped.
     """
 
     specialities: frozenset[Finding] = frozenset()
@@ -86,15 +87,15 @@ class ReaderDuties:
             update(ReaderRow).where(ReaderRow.id == reader_id).values(specialities=keys)
         )
 
-    def set_away(self, reader_id: str, until: datetime | None) -> None:
+    def set_away(self, reader_id: str, until: datetime) -> None:
         """Say until when a reader is away.
 
         Parameters
         ----------
         reader_id : str
             Who.
-        until : datetime or None
-            Aware; None for a reader who is back.
+        until : datetime
+            Aware.
         """
         self._session.execute(
             update(ReaderRow).where(ReaderRow.id == reader_id).values(away_until=until)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.domain.acquisition.panels import PanelRules
+from backend.domain.acquisition.panels import FIRST_READERS, PanelRules
 from backend.domain.adjudication.request import PENDING
 from backend.domain.consensus.clusters import Consensus
 from backend.domain.consensus.panel import prior_panel
@@ -79,7 +79,8 @@ def gather_panels(store: UnitOfWork, answers: Iterable[Consensus], rules: PanelR
         known, of_answers, of_answers.sum(axis=1).tolist(), strict=True
     ):
         readings = len(answer.reading_ids)
-        number = rules.readings_wanted(readings, 0.0 if answer.image_id in waiting else total)
+        is_sent = answer.image_id in waiting and readings >= FIRST_READERS
+        number = readings if is_sent else rules.readings_wanted(readings, total)
         wanted[answer.image_id] = number
         if number > max(readings, fewest):
             gains[answer.image_id] = gain

@@ -1,6 +1,6 @@
 """Who could read what: the images that want readers, and the room on the worklists."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -149,10 +149,47 @@ def gather_waits(
         As it is now.
     """
     waiting = [entry for entry in entries if entry.state is EntryState.OPEN]
-    away = {reader_id for reader_id, duty in store.duties.all().items() if duty.is_away(now)}
+    away_until = {
+        reader_id: duty.away_until
+        for reader_id, duty in store.duties.all().items()
+        if duty.away_until is not None
+    }
     return Waits(
-        overdue=lapsed(waiting, now=now, life=reservation, away=away),
+        overdue=lapsed(waiting, now=now, life=reservation, away_until=away_until),
         stopped=stopped_readers(
-            waiting, store.duties.last_active(), now=now, life=reservation, away=away
+            waiting, store.duties.last_active(), now=now, life=reservation, away_until=away_until
         ),
     )
+
+
+def gather_readers_left(
+    store: UnitOfWork, image_ids: Iterable[str], *, now: datetime, reservation: timedelta
+) -> dict[str, set[str]]:
+    """Return who could still read images.
+
+    Parameters
+    ----------
+    store : UnitOfWork
+        An open transaction.
+    image_ids : iterable of str
+        Which images.
+    now : datetime
+        The time; aware.
+    reservation : timedelta
+        How long an image waits for its reader.
+
+    Returns
+    -------
+    dict of str to set of str
+        By image id, the active readers who have the image before them or were never asked for it.
+    """
+    entries = store.worklists.all()
+    waits = gather_waits(store, entries, now=now, reservation=reservation)
+    active = {project.reader_id for project in store.readers.projects()} - waits.stopped
+    done = store.images.readers_by_image()
+    for entry in entries:
+        is_waiting = entry.state is EntryState.OPEN and entry.key not in waits.overdue
+        is_gone = entry.kind is EntryKind.SECOND_LOOK or entry.state is EntryState.WITHDRAWN
+        if not (is_waiting or is_gone):
+            done.setdefault(entry.image_id, set()).add(entry.reader_id)
+    return {image_id: active - done.get(image_id, set()) for image_id in image_ids}

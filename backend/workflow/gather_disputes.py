@@ -37,14 +37,14 @@ class Disputes:
     decided: Mapping[str, Sequence[Request]]
     gold_readers: Mapping[str, set[str]]
 
-    def of(self, image_id: str, readings_per_image: int, *, changed: bool) -> DisputedImage | None:
+    def of(self, image_id: str, readings_needed: int, *, changed: bool) -> DisputedImage | None:
         """Return what an adjudicator should settle on an image.
 
         Parameters
         ----------
         image_id : str
             One of `answers`.
-        readings_per_image : int
+        readings_needed : int
             Before it has so many readings, nothing.
         changed : bool
             Whether a reader gave another answer on a second look.
@@ -56,7 +56,7 @@ class Disputes:
             whom it is to measure.
         """
         answer = self.answers[image_id]
-        if len(answer.reading_ids) < readings_per_image:
+        if len(answer.reading_ids) < readings_needed:
             return None
         marks = {
             box.id: box.box

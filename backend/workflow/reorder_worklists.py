@@ -80,9 +80,12 @@ def reorder_worklists(
         panels = gather_panels(unit, answers, rules.panel)
         waits = gather_waits(unit, entries, now=clock(), reservation=rules.reservation)
 
+    kept = reservation.kept_for_a_return(entries, waits.stopped)
     unwanted = {
-        **reservation.to_release(entries, waits.overdue, waits.stopped),
-        **reordering.unneeded(entries, readers, wanted=panels.of, overdue=waits.overdue),
+        **dict.fromkeys(waits.overdue - kept, reservation.NOBODY_STARTED),
+        **reordering.unneeded(
+            entries, readers, wanted=panels.of, overdue=waits.overdue, kept=kept
+        ),
     }
     values = _values(worth)
     changes = {

@@ -1,8 +1,8 @@
 """Send what readers dispute to the adjudicators, and withdraw what is settled without them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from backend.domain.acquisition.panels import PanelRules
 from backend.domain.adjudication import proposal as proposals
@@ -15,12 +15,13 @@ from backend.domain.adjudication.overlay import is_about
 from backend.domain.adjudication.request import PENDING, ProposedBox, Request, RequestState
 from backend.domain.adjudication.routing import Candidate, Routes, plan_routes
 from backend.domain.consensus.clusters import Consensus
-from backend.domain.further_reading import further_gain
 from backend.domain.images import Split
 from backend.domain.predictions import PredictedBox
 from backend.domain.second_look_changes import changes
 from backend.store.records import AuditEvent
 from backend.store.unit_of_work import UnitOfWork
+from backend.workflow.further_readings import gather_panels
+from backend.workflow.gather_demand import gather_readers_left
 from backend.workflow.gather_disputes import Disputes, gather_disputes
 from backend.workflow.reach_consensus import reach_consensus
 
@@ -36,7 +37,8 @@ class RoutingRules:
     Attributes
     ----------
     readings_per_image : int
-        An image is sent when it has so many readings, and never with fewer than two.
+        An image is sent when it has so many readings or no active reader is left who could read
+        it, and never with fewer than two.
     adaptive_panels : bool
         Whether it is also sent when two readers leave so little uncertain that no third is asked.
     adjudicators : int
@@ -45,6 +47,8 @@ class RoutingRules:
         Images that wait for an adjudicator at a time.
     seed : int
         Of the letters that readers go by.
+    reservation : timedelta
+        How long an image waits for the reader to whom it was given.
     """
 
     readings_per_image: int
@@ -52,25 +56,12 @@ class RoutingRules:
     size: int
     seed: int
     adaptive_panels: bool = False
+    reservation: timedelta = timedelta(days=14)
 
-    def readings_wanted(self, answer: Consensus) -> int:
-        """Return how many readings an image must have before it is sent.
-
-        Parameters
-        ----------
-        answer : Consensus
-            What its readers say together.
-
-        Returns
-        -------
-        int
-            As many as the queue asks for.
-        """
-        readings = len(answer.reading_ids)
-        if not self.adaptive_panels or readings >= self.readings_per_image:
-            return self.readings_per_image
-        panel = PanelRules(self.readings_per_image, is_adaptive=True)
-        return panel.readings_wanted(readings, further_gain(answer.clusters))
+    @property
+    def panel(self) -> PanelRules:
+        """How many readers an image gets."""
+        return PanelRules(self.readings_per_image, self.adaptive_panels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,15 +109,12 @@ def route_conflicts(store: UnitOfWork, rules: RoutingRules, *, now: datetime) ->
     disputes = gather_disputes(store)
     doubted = _changed_on_second_look(store)
     requests = store.adjudication_requests.all()
+    needed = _readings_needed(store, disputes.answers, rules, now)
 
     candidates = {
         image_id: Candidate(image, _proposal(disputes, image, rules))
-        for image_id, answer in disputes.answers.items()
-        if (
-            image := disputes.of(
-                image_id, rules.readings_wanted(answer), changed=image_id in doubted
-            )
-        )
+        for image_id in disputes.answers
+        if (image := disputes.of(image_id, needed[image_id], changed=image_id in doubted))
     }
     routes = plan_routes(candidates, requests, size=rules.size)
 
@@ -190,7 +178,8 @@ def reopen(
         if any(one.subject and known and is_about(one.subject, known) for known in before)
     )
     by_hand = Conflict(ConflictKind.REOPENED, rows, 1.0, f"Reopened: {reason}")
-    found = disputes.of(image_id, rules.readings_per_image, changed=False)
+    needed = _readings_needed(store, disputes.answers, rules, now)
+    found = disputes.of(image_id, needed[image_id], changed=False)
     image = DisputedImage(
         image_id,
         (by_hand, *(found.conflicts if found else ())),
@@ -205,6 +194,18 @@ def reopen(
         AuditEvent(now, "system", "reopen", f"image:{image_id}", {"reason": reason})
     )
     return added
+
+
+def _readings_needed(
+    store: UnitOfWork, answers: Mapping[str, Consensus], rules: RoutingRules, now: datetime
+) -> dict[str, int]:
+    """Return how many readings images must have: as many as the queue asks for, and can get."""
+    panels = gather_panels(store, answers.values(), rules.panel)
+    left = gather_readers_left(store, answers, now=now, reservation=rules.reservation)
+    return {
+        image_id: min(panels.of(image_id), len(answer.reading_ids) + len(left[image_id]))
+        for image_id, answer in answers.items()
+    }
 
 
 def _changed_on_second_look(store: UnitOfWork) -> set[str]:

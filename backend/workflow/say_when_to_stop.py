@@ -49,10 +49,12 @@ def say_when_to_stop(store: UnitOfWork, *, readers_per_image: int, more_images: 
         for one in sorted(same if has_same_test else lessons, key=lambda one: one.images)
     ]
     expected, because = _forecast(points, more_images)
+    again, _ = _forecast(points, points[-1].read_images if points else 0)
     return StopSignal(
         hidden=hidden,
         points=tuple(points),
         forecast=expected,
+        as_many_again=again,
         no_forecast_because=because,
         has_same_test=has_same_test,
         readings_per_image=fmean(map(len, readers.values())) if readers else readers_per_image,

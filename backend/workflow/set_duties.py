@@ -59,7 +59,7 @@ def set_away(
     """
     _check(store, reader_ids)
     for reader_id in reader_ids:
-        store.duties.set_away(reader_id, until)
+        store.duties.set_away(reader_id, until or now)
         _note(store, reader_id, "set away", {"until": until and until.isoformat()}, now)
 
 

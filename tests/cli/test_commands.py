@@ -195,6 +195,13 @@ class TestQueue:
         }
         assert len(signal["sentences"]) == 2
 
+    def test_reckons_with_the_two_readers_with_whom_an_image_starts(
+        self, overread: CommandLine
+    ) -> None:
+        assert overread("db", "upgrade").code == 0
+
+        assert overread("queue", "signal", "--json").json["readings_per_image"] == 2
+
     def test_can_be_tried_without_changing_anything(self, served: CommandLine) -> None:
         before = served("queue", "show", "--json").json
         with Store(Settings(data_dir=served.data_dir).sqlalchemy_url).transaction() as unit:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from backend.domain.acquisition.panels import PanelRules
-from backend.domain.further_reading import further_gain
+from backend.domain.further_reading import further_gains
 from tests.spec import panels
 from tests.spec.tables import agree, readings_in
 
@@ -14,7 +14,7 @@ from tests.spec.tables import agree, readings_in
 class TestPanel:
     def test_has_as_many_readers_as_the_table_says(self, case: panels.Case) -> None:
         readings = readings_in(case.readings)
-        gain = further_gain(agree(readings).clusters)
+        gain = further_gains([agree(readings).clusters]).sum()
 
         wanted = PanelRules(most=3, is_adaptive=True).readings_wanted(len(readings), gain)
 
@@ -22,7 +22,7 @@ class TestPanel:
 
     def test_has_three_when_the_manager_says_so(self, case: panels.Case) -> None:
         readings = readings_in(case.readings)
-        gain = further_gain(agree(readings).clusters)
+        gain = further_gains([agree(readings).clusters]).sum()
 
         assert PanelRules(most=3).readings_wanted(len(readings), gain) == 3
 

@@ -3,10 +3,12 @@
 from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import numpy as np
 import pytest
 
+from backend.domain.acquisition.batch import Channel, Choice
 from backend.domain.acquisition.reordering import ENOUGH_READERS
 from backend.domain.acquisition.reservation import KEPT_FOR_A_RETURN, NOBODY_STARTED
 from backend.domain.findings import Finding
@@ -16,6 +18,7 @@ from backend.store.unit_of_work import Store
 from backend.workflow.fill_worklists import QueueRules, fill_worklists
 from backend.workflow.reach_consensus import reach_consensus
 from backend.workflow.reorder_worklists import reorder_worklists
+from backend.workflow.set_duties import set_away
 from tests.store.samples import (
     NOW,
     enrol,
@@ -169,12 +172,32 @@ class TestReservation:
         assert Counter(one.reader_id for one in entries) == {"R2": 12, "R3": 12}
 
     def test_gives_nothing_to_a_reader_who_is_away(self, pool: Store) -> None:
+        more = [f"m{number:02d}" for number in range(12)]
+        register(pool, *map(image, more))
         with pool.transaction() as unit:
             unit.duties.set_away("R2", NOW + timedelta(days=2))
+        assert {one.reader_id for one in fill(pool, size=12)} == {"R1", "R3"}
 
-        assert {one.reader_id for one in fill(pool)} == {"R1", "R3"}
         later = fill(pool, now=NOW + timedelta(days=3))
-        assert {one.reader_id for one in later} <= {"R2"}
+
+        assert {one.reader_id for one in later} == set(READERS)
+
+    @pytest.mark.parametrize("is_told", [True, False])
+    def test_gives_images_to_a_reader_after_a_long_absence(
+        self, pool: Store, *, is_told: bool
+    ) -> None:
+        keep(pool, reading("n11", "R1"))
+        with pool.transaction() as unit:
+            unit.worklists.add([entry("n11", "R1"), entry("n00", "R1")], now=NOW)
+            [first, _] = unit.worklists.all()
+            unit.worklists.set_state(first.key, EntryState.READ, now=NOW)
+            back = NOW + timedelta(days=365) if is_told else LONG_AFTER
+            set_away(unit, ["R1"], back, now=NOW)
+        if is_told:
+            with pool.transaction() as unit:
+                set_away(unit, ["R1"], None, now=LONG_AFTER)
+
+        assert "R1" in {one.reader_id for one in fill(pool, now=LONG_AFTER)}
 
     def test_goes_on_when_the_reader_comes_back(self, pool: Store) -> None:
         with pool.transaction() as unit:
@@ -214,6 +237,24 @@ class TestReorderWorklists:
         assert set(self.withdrawn(night).values()) == {NOBODY_STARTED}
         assert len(night.order()) == KEPT_FOR_A_RETURN
 
+    def test_goes_on_giving_nothing_to_a_reader_whose_images_others_have_read(
+        self, night: Night
+    ) -> None:
+        with night.store.snapshot() as unit:
+            names = {one.image_id for one in unit.worklists.all()}
+        read(night.store, *((name, who, True) for name in names for who in ("R2", "R3")))
+
+        for days in range(15, 18):
+            clock = partial(NOW.__add__, timedelta(days=days))
+            reorder_worklists(night.store, night.desk, RULES, clock=clock)
+
+        assert len(night.order()) == KEPT_FOR_A_RETURN
+        register(night.store, image("new"))
+        assert {one.reader_id for one in fill(night.store, now=NOW + timedelta(days=18))} == {
+            "R2",
+            "R3",
+        }
+
     def test_releases_what_a_slow_reader_did_not_start(self, night: Night) -> None:
         with night.store.transaction() as unit:
             [first, *_] = unit.worklists.all()
@@ -229,6 +270,14 @@ class TestReorderWorklists:
     def test_takes_a_third_reader_off_whom_nobody_needs(self, night: Night) -> None:
         read(night.store, ("n05", "R2", True), ("n05", "R3", True))
         read(night.store, ("n06", "R2", True), ("n06", "R3", False))
+        with night.store.transaction() as unit:
+            asked = [one for one in unit.worklists.all() if one.image_id in {"n05", "n06"}]
+            unit.worklists.explain(
+                {
+                    one.key: Choice(one.image_id, one.rank, 0.4, Channel.REREAD, one.reason)
+                    for one in asked
+                }
+            )
 
         reorder_worklists(night.store, night.desk, RULES, clock=lambda: NOW)
 

@@ -1,6 +1,7 @@
 """From a dispute to a verdict that stands: routed, decided, revised, reopened."""
 
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from itertools import permutations
 from typing import Any
 
@@ -13,14 +14,16 @@ from backend.domain.consensus.clusters import Cluster, ClusterState, Consensus
 from backend.domain.findings import Finding
 from backend.domain.images import Split
 from backend.domain.readings import ReadBox, ReadingKind
-from backend.domain.worklists import EntryKind
+from backend.domain.worklists import EntryKind, EntryState
 from backend.label_studio import regions
 from backend.label_studio.tasks import AnnotationState, TaskState
 from backend.store.adjudicators import Adjudicator
+from backend.store.readers import ReaderProject
 from backend.store.readings import Receipt
 from backend.store.unit_of_work import Store
 from backend.workflow.adjudicated_images import adjudicated_images
 from backend.workflow.cut_training_set import cut_training_set
+from backend.workflow.further_readings import gather_panels
 from backend.workflow.pull_verdicts import receive_adjudication
 from backend.workflow.reach_consensus import reach_consensus
 from backend.workflow.receive_reading import Received
@@ -32,7 +35,7 @@ from backend.workflow.route_conflicts import (
     reopen,
     route_conflicts,
 )
-from tests.store.samples import LATER, NOW, entry, image, keep, mark, reading, register
+from tests.store.samples import LATER, NOW, enrol, entry, image, keep, mark, reading, register
 from tests.workflow.samples import at
 
 PLACE, SHIFTED, ELSEWHERE = (
@@ -179,9 +182,52 @@ class TestRouteConflicts:
         assert bench.requests() == before
 
     def test_waits_for_the_readings_that_are_wanted(self, bench: Bench) -> None:
+        enrol(bench.store, "R1", "R2", "R3", "R4")
         bench.rules = RoutingRules(readings_per_image=4, adjudicators=1, size=10, seed=1)
 
         assert bench.route().sent == ()
+
+    def test_waits_for_no_reader_who_does_not_exist(self, bench: Bench) -> None:
+        enrol(bench.store, "R1", "R2", "R3")
+        bench.rules = RoutingRules(readings_per_image=4, adjudicators=1, size=10, seed=1)
+
+        assert {one.image_id for one in bench.route().sent} == {"a"}
+
+    @pytest.mark.parametrize(
+        ("state", "is_sent"),
+        [
+            (EntryState.OPEN, False),
+            (EntryState.WITHDRAWN, False),  # may be asked again
+            (EntryState.SKIPPED, True),
+        ],
+    )
+    def test_waits_for_no_reader_who_skipped_the_image(
+        self, bench: Bench, state: EntryState, *, is_sent: bool
+    ) -> None:
+        enrol(bench.store, "R1", "R2", "R3", "R4")
+        bench.rules = RoutingRules(readings_per_image=4, adjudicators=1, size=10, seed=1)
+        with bench.store.transaction() as unit:
+            unit.worklists.add([entry("a", "R4")], now=NOW)
+            [asked] = unit.worklists.all()
+            unit.worklists.set_state(asked.key, state, now=NOW)
+
+        assert bool(bench.route().sent) is is_sent
+
+    def test_waits_for_no_reader_who_is_away(self, bench: Bench) -> None:
+        enrol(bench.store, "R1", "R2", "R3", "R4")
+        bench.rules = RoutingRules(readings_per_image=4, adjudicators=1, size=10, seed=1)
+        with bench.store.transaction() as unit:
+            unit.duties.set_away("R4", LATER + timedelta(days=1))
+
+        assert {one.image_id for one in bench.route().sent} == {"a"}
+
+    def test_waits_for_no_reader_who_let_the_image_lapse(self, bench: Bench) -> None:
+        enrol(bench.store, "R1", "R2", "R3", "R4")
+        bench.rules = RoutingRules(readings_per_image=4, adjudicators=1, size=10, seed=1)
+        with bench.store.transaction() as unit:
+            unit.worklists.add([entry("a", "R4")], now=LATER - bench.rules.reservation)
+
+        assert {one.image_id for one in bench.route().sent} == {"a"}
 
     def test_waits_with_adaptive_panels_only_where_a_third_reader_is_asked(
         self, bench: Bench
@@ -196,12 +242,38 @@ class TestRouteConflicts:
         )
         with bench.store.transaction() as unit:
             reach_consensus(unit, ["extent", "lone"], now=NOW)
+        enrol(bench.store, "R1", "R2", "R3")
         bench.rules = RoutingRules(3, adjudicators=1, size=10, seed=1)
         assert {one.image_id for one in bench.route().sent} == {"a"}
 
         bench.rules = replace(bench.rules, adaptive_panels=True)
 
         assert {one.image_id for one in bench.route().sent} == {"extent"}
+
+    def test_lets_a_request_stand_when_a_third_reader_would_be_asked_now(
+        self, bench: Bench
+    ) -> None:
+        register(bench.store, image("lone"))
+        keep(
+            bench.store,
+            reading("lone", "R1", mark(PLACE, Finding.PNEUMOTHORAX)),
+            reading("lone", "R2"),
+        )
+        with bench.store.transaction() as unit:
+            reach_consensus(unit, ["lone"], now=NOW)
+        enrol(bench.store, "R1", "R2")
+        bench.rules = RoutingRules(3, adjudicators=1, size=10, seed=1, adaptive_panels=True)
+        assert {one.image_id for one in bench.route().sent} == {"a", "lone"}
+
+        with bench.store.transaction() as unit:  # somebody joins the team
+            unit.readers.add_project(ReaderProject("R3", "r3@example.org", 3, 103))
+
+        assert bench.route().withdrawn == {}
+        with bench.store.snapshot() as unit:
+            answers = [one for _, one in unit.consensus.current().values()]
+            panels = gather_panels(unit, answers, bench.rules.panel)
+        assert panels.of("lone") == 2
+        assert "lone" not in panels.gains
 
     def test_puts_the_test_split_first_and_says_so(self, bench: Bench) -> None:
         with bench.store.transaction() as unit:

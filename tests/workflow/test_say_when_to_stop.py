@@ -152,6 +152,8 @@ class TestForecast:
         assert found.has_same_test
         assert found.forecast is not None
         assert 0.0 < found.forecast.gain < 0.1
+        assert found.as_many_again is not None
+        assert found.as_many_again.more_images == 40
         assert found.hours == pytest.approx(20 * 3 * 45 / 3600)
         assert found.sentences()[1].startswith("20 more images are expected to bring +0.0")
         assert "about 0.8 reader-hours" in found.sentences()[1]

@@ -66,8 +66,9 @@ def assign_readers(
     -------
     tuple of Assignment
         By rank. No reader gets an image twice; an image gets fewer readers than it wants only
-        when nobody else has room for it, and where there is too little room, those that rank
-        first get theirs.
+        when nobody else has room for it or could make room, and where there is too little room,
+        those that rank first get theirs: no other way of dealing gives an image a reader more
+        without taking one from an image that ranks before it.
 
     Raises
     ------
@@ -96,16 +97,8 @@ def assign_readers(
     for choice in sorted(by_rank, key=lambda one: -_case(cases, one).expected_findings):
         roster.take(choice.image_id, room[choice.image_id], _case(cases, choice))
     for choice in by_rank:
-        while len(roster.taken[choice.image_id]) < room[choice.image_id]:
-            if not roster.make_room(choice.image_id):
-                break
-            roster.take(choice.image_id, 1, _case(cases, choice))
-    has_moved = True
-    while has_moved:
-        for choice in by_rank:
-            left = readers_wanted[choice.image_id] - len(roster.taken[choice.image_id])
-            roster.take(choice.image_id, left, _case(cases, choice))
-        has_moved = roster.even_out()  # a reader who gave an image away may take another
+        _give(choice, room[choice.image_id], roster, _case(cases, choice))
+    roster.even_out()
 
     return tuple(
         Assignment(image_id=choice.image_id, reader_id=reader_id, rank=choice.rank)
@@ -118,10 +111,18 @@ def _case(cases: Mapping[str, Case], choice: Choice) -> Case:
     return cases.get(choice.image_id, _UNKNOWN)
 
 
+def _give(choice: Choice, number: int, roster: Roster, case: Case) -> None:
+    """Give an image to so many readers in all, or to all that can be had."""
+    taken = roster.taken[choice.image_id]
+    roster.take(choice.image_id, number - len(taken), case)
+    while len(taken) < number and roster.make_room(choice.image_id):
+        roster.take(choice.image_id, 1, case)
+
+
 def _share_room(
     by_rank: Sequence[Choice], readers_wanted: Mapping[str, int], roster: Roster
 ) -> dict[str, int]:
     """Return how many readers each image may count on, when those that rank first choose first."""
     for choice in by_rank:
-        roster.take(choice.image_id, readers_wanted[choice.image_id], _UNKNOWN)
+        _give(choice, readers_wanted[choice.image_id], roster, _UNKNOWN)
     return {choice.image_id: len(roster.taken[choice.image_id]) for choice in by_rank}

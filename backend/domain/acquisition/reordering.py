@@ -9,7 +9,7 @@ from backend.domain.worklists import EntryKind, WorklistEntry
 ENOUGH_READERS = "Enough readers have read the image, or have it further up on their worklists."
 
 _FOLLOWS_THE_QUEUE = frozenset({Channel.QUOTA, Channel.UNCERTAIN, Channel.COLD_START})
-_MAY_BE_WITHDRAWN = _FOLLOWS_THE_QUEUE | {Channel.MISSED, Channel.FOREGROUND}
+_MAY_BE_WITHDRAWN = _FOLLOWS_THE_QUEUE | {Channel.MISSED, Channel.FOREGROUND, Channel.REREAD}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,7 @@ def unneeded(
     *,
     wanted: Callable[[str], int],
     overdue: Collection[int] = (),
+    kept: Collection[int] = (),
 ) -> dict[int, str]:
     """Return the entries without which an image gets all the readings that are wanted.
 
@@ -80,6 +81,8 @@ def unneeded(
         Gives the number of independent readings that an image is to have, by its id.
     overdue : collection of int
         Keys of entries that have waited too long.
+    kept : collection of int
+        Keys of entries that stay in any case.
 
     Returns
     -------
@@ -95,7 +98,9 @@ def unneeded(
         entry.key: ENOUGH_READERS
         for image_id, those in waiting.items()
         for entry in those[max(0, wanted(image_id) - len(readers.get(image_id, ()))) :]
-        if entry.kind is EntryKind.READING and entry.channel in _MAY_BE_WITHDRAWN
+        if entry.kind is EntryKind.READING
+        and entry.channel in _MAY_BE_WITHDRAWN
+        and entry.key not in kept
     }
 
 

@@ -2,8 +2,11 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from backend.domain.worklists import EntryKind, WorklistEntry
+
+_NO_ABSENCE: Mapping[str, datetime] = MappingProxyType({})
 
 NOBODY_STARTED = "Nobody started it for too long; the image goes to other readers."
 
@@ -12,7 +15,11 @@ KEPT_FOR_A_RETURN = 10
 
 
 def lapsed(
-    entries: Sequence[WorklistEntry], *, now: datetime, life: timedelta, away: Collection[str] = ()
+    entries: Sequence[WorklistEntry],
+    *,
+    now: datetime,
+    life: timedelta,
+    away_until: Mapping[str, datetime] = _NO_ABSENCE,
 ) -> set[int]:
     """Return the open entries that keep their images from nobody any more.
 
@@ -24,8 +31,9 @@ def lapsed(
         The time; aware.
     life : timedelta
         How long an image waits for its reader.
-    away : collection of str
-        Readers who are known to be away; for them nothing waits.
+    away_until : mapping of str to datetime
+        When the last absence of a reader ends or ended. Nothing waits for a reader who is away,
+        and an absence that is over is not counted.
 
     Returns
     -------
@@ -36,11 +44,7 @@ def lapsed(
     return {
         entry.key
         for entry in entries
-        if entry.kind is EntryKind.READING
-        and (
-            entry.reader_id in away
-            or (entry.asked_at is not None and entry.asked_at + life <= now)
-        )
+        if entry.kind is EntryKind.READING and _is_overdue(entry, now, life, away_until)
     }
 
 
@@ -50,7 +54,7 @@ def stopped_readers(
     *,
     now: datetime,
     life: timedelta,
-    away: Collection[str] = (),
+    away_until: Mapping[str, datetime] = _NO_ABSENCE,
 ) -> set[str]:
     """Return the readers who are given nothing new.
 
@@ -64,50 +68,53 @@ def stopped_readers(
         The time; aware.
     life : timedelta
         How long an image waits for its reader.
-    away : collection of str
-        Readers who are known to be away.
+    away_until : mapping of str to datetime
+        As for `lapsed`.
 
     Returns
     -------
     set of str
-        Those who are away, and those who let an image lapse and have read nothing for so long.
+        Those who are away, and those who have had something before them, of whatever kind, and
+        have read nothing for so long.
     """
-    overdue = lapsed(entries, now=now, life=life)
-    waited_for = {entry.reader_id for entry in entries if entry.id in overdue}
+    waited_for = {one.reader_id for one in entries if _is_overdue(one, now, life, away_until)}
     return {
         reader
         for reader in waited_for
         if reader not in last_active or last_active[reader] + life <= now
-    } | set(away)
+    } | {reader for reader, until in away_until.items() if now < until}
 
 
-def to_release(
-    entries: Sequence[WorklistEntry], overdue: Collection[int], stopped: Collection[str]
-) -> dict[int, str]:
-    """Return the lapsed entries to take off the worklists.
+def kept_for_a_return(entries: Sequence[WorklistEntry], stopped: Collection[str]) -> set[int]:
+    """Return the entries that stay with readers who have stopped.
 
     Parameters
     ----------
     entries : sequence of WorklistEntry
         The open ones, by rank.
-    overdue : collection of int
-        From `lapsed`.
     stopped : collection of str
         From `stopped_readers`.
 
     Returns
     -------
-    dict of int to str
-        The reason by entry key. A reader who has stopped keeps the first few, so that there is
-        something to go on with; should they be read after all, that is one reading more.
+    set of int
+        Keys of the first few of each, so that there is something to go on with. They stay even
+        when others have read their images: what waits unread tells that its reader has stopped.
+        Should they be read after all, that is one reading more.
     """
-    kept = {
+    return {
         entry.key
         for reader in stopped
         for entry in [one for one in entries if one.reader_id == reader][:KEPT_FOR_A_RETURN]
     }
-    return {
-        entry.key: NOBODY_STARTED
-        for entry in entries
-        if entry.key in overdue and entry.key not in kept
-    }
+
+
+def _is_overdue(
+    entry: WorklistEntry, now: datetime, life: timedelta, away_until: Mapping[str, datetime]
+) -> bool:
+    back = away_until.get(entry.reader_id)
+    if back is not None and now < back:
+        return True
+    if entry.asked_at is None:
+        return False
+    return (entry.asked_at if back is None else max(entry.asked_at, back)) + life <= now

@@ -1,6 +1,6 @@
 """The readers while a batch is dealt out: how loaded each is, and whom each has met."""
 
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -134,6 +134,7 @@ class Roster:
     _met: Counter[Pair] = field(default_factory=Counter)
     _surplus: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     _group: dict[str, str] = field(default_factory=dict)
+    _stuck: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._met.update(self.past.met)
@@ -194,7 +195,7 @@ class Roster:
             self.taken[image_id].append(reader)
 
     def make_room(self, image_id: str) -> bool:
-        """Let a reader who could read an image, but is full, hand another one on.
+        """Let readers who could read an image, but are full, hand on others until one has room.
 
         Parameters
         ----------
@@ -205,30 +206,43 @@ class Roster:
         -------
         bool
             Whether somebody can take it now.
+
+        Notes
+        -----
+        An augmenting path in the bipartite graph of images and readers, found breadth first: no
+        other image loses a reader. Where no path leads from readers to room, none ever will: they
+        are full, and all whom they could hand an image on to are, too. They are remembered, so
+        that no more searches fail than there are readers; one looks at every image of every
+        reader once.
         """
-        if self.who_may_read(image_id):
-            return True
-        company = self._company(image_id)
-        for giver in sorted(set(self.slots) - company):
-            for other in sorted(self.taken):
-                if giver in self.taken[other] and (free := self.who_may_read(other)):
-                    self._move(other, giver, min(free))
-                    return True
+        paths: dict[str, tuple[str, str] | None] = dict.fromkeys(self._unseen(image_id, ()))
+        waiting = deque(paths)
+        while waiting:
+            reader = waiting.popleft()
+            if self.slots[reader] > self.load[reader]:
+                self._hand_on(reader, paths)
+                return True
+            for other in [one for one in sorted(self.taken) if reader in self.taken[one]]:
+                found = self._unseen(other, paths)
+                paths.update(dict.fromkeys(found, (reader, other)))
+                waiting.extend(found)
+        self._stuck.update(paths)
         return False
 
-    def even_out(self) -> bool:
-        """Move images from readers with many to readers with few, while that is possible.
-
-        Returns
-        -------
-        bool
-            Whether any image was moved.
-        """
-        has_moved = False
+    def even_out(self) -> None:
+        """Move images from readers with many to readers with few, while that is possible."""
         while move := self._next_move():
-            has_moved = True
             self._move(*move)
-        return has_moved
+
+    def _unseen(self, image_id: str, seen: Collection[str]) -> list[str]:
+        """Return who could read an image, room or not, and may lead to room."""
+        return sorted(set(self.slots).difference(self._company(image_id), seen, self._stuck))
+
+    def _hand_on(self, reader: str, paths: Mapping[str, tuple[str, str] | None]) -> None:
+        while step := paths[reader]:
+            giver, image_id = step
+            self._move(image_id, giver, reader)
+            reader = giver
 
     def _move(self, image_id: str, giver: str, receiver: str) -> None:
         readers = self.taken[image_id]

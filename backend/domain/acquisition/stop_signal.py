@@ -8,8 +8,11 @@ from backend.domain.counted_share import share_interval
 EMPTY_BELOW = 0.1
 """An image is confidently empty when no box of the model has this probability."""
 
-WORTHWHILE_RISE = 0.005
-"""A rise of mAP@0.4 below this cannot be told from chance on a test set of usual size."""
+WORTHWHILE_RISE = 0.01
+"""A smaller rise of mAP@0.4 is not worth reading as many images again as have been read."""
+
+FEWEST_FOR_FLATNESS = 4
+"""Numbers of images that a curve needs before it can be called flat; three tell a bend at most."""
 
 _SECONDS_PER_HOUR = 3600.0
 
@@ -84,6 +87,8 @@ class StopSignal:
         The learning curve so far, by number of images.
     forecast : Forecast or None
         What more images will bring.
+    as_many_again : Forecast or None
+        What as many images again as have been read will bring.
     no_forecast_because : str or None
         Why there is none.
     has_same_test : bool
@@ -97,6 +102,7 @@ class StopSignal:
     hidden: HiddenFindings
     points: tuple[CurvePoint, ...]
     forecast: Forecast | None
+    as_many_again: Forecast | None
     no_forecast_because: str | None
     has_same_test: bool
     readings_per_image: float
@@ -112,8 +118,13 @@ class StopSignal:
 
     @property
     def is_flat(self) -> bool:
-        """Whether more images will hardly bring anything that could be measured."""
-        return self.forecast is not None and self.forecast.high < WORTHWHILE_RISE
+        """Whether as many images again would hardly bring anything, however far one asks ahead."""
+        sizes = {point.read_images for point in self.points}
+        return (
+            self.as_many_again is not None
+            and len(sizes) >= FEWEST_FOR_FLATNESS
+            and self.as_many_again.high < WORTHWHILE_RISE
+        )
 
     def sentences(self) -> tuple[str, ...]:
         """Say it to people.
@@ -132,8 +143,11 @@ class StopSignal:
             f"{self.hours:.1f} reader-hours ({self.readings_per_image:.1f} readings an image, "
             f"{self.seconds_per_reading:.0f} s each)."
         )
-        if self.is_flat:
-            said += " That is less than can be measured: the curve has flattened."
+        if self.as_many_again is not None and self.is_flat:
+            said += (
+                f" Even as many images again ({self.as_many_again.more_images:,}) would bring "
+                f"{self.as_many_again.high:+.3f} at most: the curve has flattened."
+            )
         if not self.has_same_test:
             said += " The test images changed on the way, so the curve is a rough guide only."
         return self.hidden.sentence(), said

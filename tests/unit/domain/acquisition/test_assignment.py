@@ -3,6 +3,7 @@
 from collections import Counter
 from itertools import combinations, product
 from random import Random
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from backend.domain.acquisition.assignment import (
     assign_readers,
 )
 from backend.domain.acquisition.batch import Channel, Choice
-from backend.domain.acquisition.roster import count_meetings
+from backend.domain.acquisition.roster import Roster, count_meetings
 from backend.domain.findings import Finding
 
 
@@ -62,6 +63,34 @@ def are_linked(readers: str, panels: list[set[str]]) -> bool:
     while grown := [panel for panel in panels if panel & reached and panel - reached]:
         reached |= set().union(*grown)
     return reached >= set(readers)
+
+
+def most_by_rank(could_read: list[list[str]], slots: dict[str, int], wanted: int) -> list[int]:
+    """Return how many readers images can have at most, the first ones first; tries everything."""
+    numbers: list[int] = []
+    for _ in could_read:
+        numbers.append(
+            next(
+                number
+                for number in range(wanted, -1, -1)
+                if can_be_dealt([*numbers, number], could_read, slots)
+            )
+        )
+    return numbers
+
+
+def can_be_dealt(numbers: list[int], could_read: list[list[str]], slots: dict[str, int]) -> bool:
+    if not numbers:
+        return True
+    return any(
+        can_be_dealt(
+            numbers[1:],
+            could_read[1:],
+            {one: room - (one in panel) for one, room in slots.items()},
+        )
+        for panel in combinations(could_read[0], numbers[0])
+        if all(slots[one] > 0 for one in panel)
+    )
 
 
 def readers(number: int) -> str:
@@ -257,6 +286,58 @@ class TestAssignReaders:
             ("i5", "A"),
         ]
 
+    @given(
+        st.dictionaries(st.sampled_from("ABCDE"), st.integers(0, 6), min_size=1),
+        st.integers(1, 3),
+        st.dictionaries(
+            st.integers(1, 12).map("i{}".format), st.sets(st.sampled_from("ABCDE"), max_size=4)
+        ),
+        st.lists(st.sampled_from([0.0, 1.0, 2.0, 9.0]), min_size=12, max_size=12),
+    )
+    def test_gives_nothing_a_reader_whom_what_ranks_before_it_lacks(
+        self,
+        slots: dict[str, int],
+        wanted: int,
+        already: dict[str, set[str]],
+        expected: list[float],
+    ) -> None:
+        assigned = assign(12, slots, wanted=wanted, already=already, expected=expected)
+
+        has = {f"i{rank}": set[str]() for rank in range(1, 13)}
+        for one in assigned:
+            has[one.image_id].add(one.reader_id)
+        for first, later in combinations(has, 2):
+            could_read_it = has[later] - has[first] - already.get(first, set())
+            assert len(has[first]) == wanted or not could_read_it
+
+    @given(
+        st.dictionaries(st.sampled_from("ABC"), st.integers(0, 4), min_size=1),
+        st.integers(1, 3),
+        st.dictionaries(
+            st.integers(1, 5).map("i{}".format), st.sets(st.sampled_from("ABC"), max_size=2)
+        ),
+        st.lists(st.sampled_from([0.0, 1.0, 9.0]), min_size=5, max_size=5),
+    )
+    def test_gives_each_image_all_that_those_before_it_leave(
+        self,
+        slots: dict[str, int],
+        wanted: int,
+        already: dict[str, set[str]],
+        expected: list[float],
+    ) -> None:
+        assigned = assign(5, slots, wanted=wanted, already=already, expected=expected)
+
+        given_out = Counter(one.image_id for one in assigned)
+        could_read = [sorted(set(slots) - already.get(f"i{rank}", set())) for rank in range(1, 6)]
+        assert [given_out[f"i{rank}"] for rank in range(1, 6)] == most_by_rank(
+            could_read, slots, wanted
+        )
+
+    def test_spares_readers_with_little_room_for_what_comes_next(self) -> None:
+        assigned = assign(5, {"A": 1, "B": 1, "C": 3}, wanted=2)
+
+        assert Counter(one.image_id for one in assigned) == {"i1": 2, "i2": 2, "i3": 1}
+
     @given(st.permutations(range(8)), st.permutations("ABCDE"))
     def test_does_not_depend_on_the_order_of_what_it_is_given(
         self, order: list[int], names: list[str]
@@ -289,3 +370,18 @@ class TestAssignReaders:
     def test_refuses_an_image_without_a_wanted_number(self) -> None:
         with pytest.raises(MissingDemandError, match="missing: i1, i2"):
             assign_readers(choices(2), open_slots={}, already_read={}, readers_wanted={})
+
+
+class TestRoster:
+    def test_looks_for_room_that_nobody_can_make_only_once(self) -> None:
+        names = [f"i{number}" for number in range(400)]
+        known = {name: {"Z"} for name in names}
+        looked_up = MagicMock(spec=dict, wraps=known)
+        roster = Roster({**dict.fromkeys(readers(8), 20), "Z": 999}, looked_up, Past())
+        for name in names[:160]:
+            roster.take(name, 1, Case())
+        looked_up.reset_mock()
+
+        assert not any(roster.make_room(name) for name in names[160:])
+
+        assert looked_up.get.call_count == 240 + 160

@@ -110,12 +110,17 @@ class TestUnneeded:
 
         assert unneeded(entries, {}, wanted={"a": 1, "b": 2}.__getitem__) == {2: ENOUGH_READERS}
 
-    def test_are_never_gold_or_random_or_asked_for_once_more(self) -> None:
+    def test_are_never_gold_or_random_or_second_looks(self) -> None:
         entries = [
             asked(1, "a", "R1", channel=Channel.GOLD, kind=EntryKind.GOLD),
             asked(2, "a", "R2", channel=Channel.RANDOM),
             asked(3, "a", "R3", channel="second-look", kind=EntryKind.SECOND_LOOK),
-            asked(4, "a", "R4", channel=Channel.REREAD),
         ]
 
         assert unneeded(entries, {"a": {"R3", "R4"}}, wanted=lambda _: 2) == {}
+
+    def test_are_further_readings_that_nobody_needs_any_more(self) -> None:
+        third = asked(1, "a", "R3", channel=Channel.REREAD)
+
+        assert unneeded([third], {"a": {"R1", "R2"}}, wanted=lambda _: 3) == {}
+        assert unneeded([third], {"a": {"R1", "R2"}}, wanted=lambda _: 2) == {1: ENOUGH_READERS}

@@ -7,15 +7,15 @@ import pytest
 
 from backend.domain.acquisition.reservation import (
     KEPT_FOR_A_RETURN,
-    NOBODY_STARTED,
+    kept_for_a_return,
     lapsed,
     stopped_readers,
-    to_release,
 )
 from backend.domain.worklists import EntryKind, WorklistEntry
 from tests.store.samples import NOW, entry
 
 LIFE = timedelta(days=14)
+TOMORROW = NOW + timedelta(days=1)
 
 
 def waiting(
@@ -38,12 +38,20 @@ class TestLapsed:
     def test_is_never_a_gold_case_or_a_second_look(self) -> None:
         entries = [waiting(1, 99, kind=EntryKind.GOLD), waiting(2, 99, kind=EntryKind.SECOND_LOOK)]
 
-        assert lapsed(entries, now=NOW, life=LIFE, away={"R1"}) == set()
+        assert lapsed(entries, now=NOW, life=LIFE, away_until={"R1": TOMORROW}) == set()
 
     def test_is_everything_of_somebody_who_is_away(self) -> None:
         entries = [waiting(1, 0, "R1"), waiting(2, 0, "R2")]
 
-        assert lapsed(entries, now=NOW, life=LIFE, away={"R2"}) == {2}
+        assert lapsed(entries, now=NOW, life=LIFE, away_until={"R2": TOMORROW}) == {2}
+
+    @pytest.mark.parametrize(("back", "is_lapsed"), [(0, False), (13.9, False), (14, True)])
+    def test_is_not_what_waited_during_an_absence(self, back: float, *, is_lapsed: bool) -> None:
+        ended = {"R1": NOW - timedelta(days=back)}
+
+        found = lapsed([waiting(1, 99)], now=NOW, life=LIFE, away_until=ended)
+
+        assert found == ({1} if is_lapsed else set())
 
 
 class TestStoppedReaders:
@@ -68,19 +76,32 @@ class TestStoppedReaders:
         assert found == ({"R1"} if is_stopped else set())
 
     def test_are_those_who_are_away(self) -> None:
-        assert stopped_readers([], {}, now=NOW, life=LIFE, away={"R9"}) == {"R9"}
+        away = {"R9": TOMORROW, "R8": NOW}
+
+        assert stopped_readers([], {}, now=NOW, life=LIFE, away_until=away) == {"R9"}
+
+    @pytest.mark.parametrize(("back", "is_stopped"), [(0, False), (13.9, False), (14, True)])
+    def test_are_not_those_who_have_just_come_back(self, back: float, *, is_stopped: bool) -> None:
+        found = stopped_readers(
+            [waiting(1, 30)],
+            {"R1": NOW - timedelta(days=30)},
+            now=NOW,
+            life=LIFE,
+            away_until={"R1": NOW - timedelta(days=back)},
+        )
+
+        assert found == ({"R1"} if is_stopped else set())
+
+    @pytest.mark.parametrize("kind", EntryKind)
+    def test_let_anything_lie(self, kind: EntryKind) -> None:
+        assert stopped_readers([waiting(1, 20, kind=kind)], {}, now=NOW, life=LIFE) == {"R1"}
 
 
-class TestToRelease:
-    def test_is_all_that_lapsed_of_a_reader_who_reads(self) -> None:
-        entries = [waiting(1, 99), waiting(2, 1), waiting(3, 99)]
-
-        assert to_release(entries, {1, 3}, set()) == {1: NOBODY_STARTED, 3: NOBODY_STARTED}
+class TestKeptForAReturn:
+    def test_is_nothing_of_a_reader_who_reads(self) -> None:
+        assert kept_for_a_return([waiting(1, 99)], set()) == set()
 
     def test_leaves_a_reader_who_has_stopped_something_to_go_on_with(self) -> None:
         entries = [waiting(key, 99) for key in range(1, KEPT_FOR_A_RETURN + 4)]
-        overdue = {one.key for one in entries}
 
-        released = to_release(entries, overdue, {"R1"})
-
-        assert sorted(released) == [KEPT_FOR_A_RETURN + number for number in (1, 2, 3)]
+        assert kept_for_a_return(entries, {"R1"}) == set(range(1, KEPT_FOR_A_RETURN + 1))
