@@ -13,8 +13,9 @@ from backend.domain.acquisition.strategies import DEFAULT_STRATEGY
 from backend.domain.readings import Arm
 from backend.domain.worklists import WorklistEntry
 from backend.store.unit_of_work import UnitOfWork
-from backend.workflow.choose_images import Question, Rules, choose_images, gather_question
+from backend.workflow.choose_images import Rules, choose_images
 from backend.workflow.gather_demand import Demand, gather_demand
+from backend.workflow.gather_question import Question, gather_question
 from backend.workflow.slip_in_gold import draw_gold_cases, slip_in
 
 

@@ -1,6 +1,6 @@
 """The images that could be read next, one row each, in arrays."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -90,6 +90,26 @@ class ScoredPool:
     def __len__(self) -> int:
         """Return the number of images."""
         return len(self.image_ids)
+
+    def only(self, rows: NDArray[np.int64]) -> "ScoredPool":
+        """Return some of the images.
+
+        Parameters
+        ----------
+        rows : ndarray of int
+            Which, each once.
+
+        Returns
+        -------
+        ScoredPool
+            In the order given; this pool itself when that is all of it, as it stands.
+        """
+        if np.array_equal(rows, np.arange(len(self))):
+            return self
+        columns = {one.name: getattr(self, one.name) for one in fields(self)}
+        return ScoredPool(
+            **{name: None if column is None else column[rows] for name, column in columns.items()}
+        )
 
     @property
     def is_disputed(self) -> NDArray[np.bool_]:
