@@ -11,9 +11,13 @@ from backend.domain.acquisition.assignment import Assignment, Case, assign_reade
 from backend.domain.acquisition.batch import Channel, Choice, Shares
 from backend.domain.acquisition.panels import divide, first_gains
 from backend.domain.acquisition.pool import ScoredPool
+from backend.domain.acquisition.reasons import reason
 from backend.domain.acquisition.strategies import strategy
 from backend.workflow.gather_demand import Demand
 from backend.workflow.gather_question import Question
+
+MOST_BEGUN = 0.5
+"""Share of the room that images take at most which have been begun, while there are others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +68,16 @@ def choose_images(
     is shared out. Where a worklist has room left, a further batch follows, of the images that
     its reader may read. No batch is larger than the room that is left: of a larger one only
     what ranks first would be read, and its shares would not hold.
+
+    The first batch is made of images that have been begun: without it, one that lost a reader
+    might wait for its second reading for ever, since the model has become surer of it meanwhile.
+    It takes `MOST_BEGUN` of the room. What belongs to the random sample stays in it.
     """
     pool = question.pool
     limit = len(pool) if size is None else size
     rng = np.random.default_rng(rules.seed)
     could_read = _who_could_read(pool, demand)
+    is_begun = np.isin(pool.image_ids, list(question.begun))
     left = dict(demand.open_slots)
     is_left = np.ones(len(pool), dtype=np.bool_)
     choices: tuple[Choice, ...] = ()
@@ -78,7 +87,13 @@ def choose_images(
         rows = np.flatnonzero(is_left & could_read[has_room].any(axis=0))
         number = _images_wanted(question, rows, could_read, left)
         number = min(number, limit - len(choices))
-        batch = _make_batch(question, rows, rules, number, rng) if number else ()
+        shares = rules.shares
+        if not choices and is_begun[rows].any():
+            rows = rows[is_begun[rows]]
+            shares = replace(shares, missed=0.0, reread=0.0, audit=0.0)
+            most = _images_wanted(question, rows, could_read, left)
+            number = min(most, ceil(MOST_BEGUN * number))
+        batch = _make_batch(question, rows, replace(rules, shares=shares), number, rng)
         if not batch:
             return choices, assignments
         choices += tuple(replace(one, rank=len(choices) + one.rank) for one in batch)
@@ -120,13 +135,20 @@ def _make_batch(
 ) -> tuple[Choice, ...]:
     """Return the best images of some rows of the pool."""
     pool = question.pool.only(rows)
-    return strategy(rules.strategy)(
+    batch = strategy(rules.strategy)(
         pool,
         question.evidence,
         question.cost,
         size=number,
         rng=rng,
         shares=divide(rules.shares, *_gains_per_minute(question, pool), size=number),
+    )
+    sampled = reason(Channel.RANDOM, None, 0.0)
+    return tuple(
+        replace(one, channel=Channel.RANDOM, reason=sampled)
+        if one.image_id in question.drawn
+        else one
+        for one in batch
     )
 
 

@@ -1,7 +1,7 @@
 """All that decides what is read next."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,11 @@ class Question:
         How probably the next reader marks a lesion of each finding.
     prevalence : ndarray of shape (14,)
         Share in (0, 1) of images that show each finding.
+    drawn : frozenset of str
+        Images of the pool that belong to the random sample, and still lack readers.
+    begun : frozenset of str
+        These, and images of which the queue asked for a panel of readers that is not complete
+        any more.
     """
 
     pool: ScoredPool
@@ -55,6 +60,8 @@ class Question:
     past: Past
     sensitivity: NDArray[np.float64]
     prevalence: NDArray[np.float64]
+    drawn: frozenset[str]
+    begun: frozenset[str]
 
 
 def gather_question(store: UnitOfWork, demand: Demand, panel: PanelRules) -> Question:
@@ -76,17 +83,32 @@ def gather_question(store: UnitOfWork, demand: Demand, panel: PanelRules) -> Que
     """
     answers: list[Consensus] = [answer for _, answer in store.consensus.current().values()]
     panels = gather_panels(store, answers, panel)
+    asked = {image_id: demand.asked.get(image_id, 0) for image_id in demand.images}
     wanted = {
-        image_id: panels.of(image_id) - demand.asked.get(image_id, 0) for image_id in demand.images
+        image_id: (panel.most if image_id in demand.drawn else panels.of(image_id)) - number
+        for image_id, number in asked.items()
     }
     candidates = [
         image
         for image_id, image in demand.images.items()
         if wanted[image_id] > 0 and demand.could_be_read(image_id)
     ]
+    drawn = demand.drawn & {image.id for image in candidates}
+    fewest = panel.readings_wanted(0, 0.0)
+    begun = {
+        image.id
+        for image in candidates
+        if image.id in demand.queued and 0 < asked[image.id] < fewest
+    }
+    pool = look_closer(
+        store,
+        score_candidates(store, candidates),
+        {image_id: gain for image_id, gain in panels.gains.items() if image_id not in drawn},
+    )
+    is_untouched = [asked[image.id] == 0 and image.id not in drawn for image in candidates]
     evidence = gather_evidence(store, answers, with_features=True)
     return Question(
-        pool=look_closer(store, score_candidates(store, candidates), panels.gains),
+        pool=replace(pool, is_untouched=np.array(is_untouched, dtype=np.bool_)),
         evidence=evidence,
         cost=gather_cost(store),
         wanted={image.id: wanted[image.id] for image in candidates},
@@ -96,4 +118,6 @@ def gather_question(store: UnitOfWork, demand: Demand, panel: PanelRules) -> Que
         prevalence=np.asarray(
             (evidence.positive_images + 1.0) / (len(answers) + _UNKNOWN_IMAGES), dtype=np.float64
         ),
+        drawn=drawn,
+        begun=drawn | begun,
     )

@@ -52,6 +52,9 @@ class ScoredPool:
     disputes : ndarray of shape (n, 14), or None
         How much the readers of an image dispute each finding, from 0 on, [bit]. A row above 0
         has been read as often as was wanted and only comes back to be read once more.
+    is_untouched : ndarray of shape (n,) of bool, or None
+        Whether nobody has read the image, or has it on a worklist; None when that holds for all
+        that are not disputed.
 
     Raises
     ------
@@ -69,11 +72,13 @@ class ScoredPool:
     abnormality: Numbers | None = None
     unmatched: Numbers | None = None
     disputes: Numbers | None = None
+    is_untouched: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         number, findings = len(self.image_ids), len(Finding)
         _check("patients", self.patients, (number,))
         _check("is_scored", self.is_scored, (number,))
+        _check("is_untouched", self.is_untouched, (number,))
         _check("shares", self.shares, (number, findings), highest=np.inf)
         _check("best", self.best, (number, findings), highest=1.0)
         _check("boxes", self.boxes, (number,), highest=np.inf)
@@ -117,6 +122,12 @@ class ScoredPool:
         if self.disputes is None:
             return np.zeros(len(self), dtype=np.bool_)
         return np.asarray(self.disputes.any(axis=1), dtype=np.bool_)
+
+    @property
+    def may_be_sampled(self) -> NDArray[np.bool_]:
+        """Which images a fair random sample is drawn from, of shape (n,)."""
+        unread = ~self.is_disputed
+        return unread if self.is_untouched is None else unread & self.is_untouched
 
     @property
     def has_score(self) -> NDArray[np.bool_]:

@@ -6,13 +6,13 @@ from backend.domain.findings import Finding
 
 _OF_CHANNELS = {
     Channel.RANDOM: "Drawn at random from all unread images, so that the figures stay unbiased.",
-    Channel.COLD_START: "Drawn at random, because no model has scored this image yet.",
+    Channel.COLD_START: "Drawn at random; no model has ranked this image.",
 }
 _OF_FINDINGS = {
     Channel.QUOTA: "Among the images that may teach most about {title}: {title} {score:.2f}.",
     Channel.UNCERTAIN: "Among the images that the model is least sure of: {title} {score:.2f}.",
     Channel.REREAD: "Its readers dispute {title}; a further reading helps to settle it.",
-    Channel.FOREGROUND: "Drawn at random where the model marks most: {title} {score:.2f}.",
+    Channel.FOREGROUND: "Drawn at random, first where the model marks most: {title} {score:.2f}.",
 }
 _OF_DOUBTS = {
     Doubt.CLASSIFIER: "as a whole it looks abnormal",

@@ -67,7 +67,10 @@ class TestEveryStrategy:
         seen = [patient[image_id] for image_id in ids(chosen)]
         assert len(seen) == len(set(seen))
         assert [one.rank for one in chosen] == list(range(1, len(chosen) + 1))
-        assert len(chosen) <= size
+        is_open = np.full(images, name in RANKED) | ~pool.is_disputed
+        assert len(chosen) == min(size, len(set(pool.patients[is_open].tolist())))
+        may_be_sampled = dict(zip(pool.image_ids.tolist(), pool.may_be_sampled, strict=True))
+        assert all(may_be_sampled[one.image_id] for one in chosen if one.channel is Channel.RANDOM)
         assert all(np.isfinite(one.score) and one.score >= 0.0 for one in chosen)
         assert all(one.reason.endswith(".") for one in chosen)
 
@@ -275,7 +278,7 @@ class TestForegroundAwareRandom:
         for seed in range(20):
             chosen = choose("foreground-aware-random", pool, size=6, seed=seed)
             assert set(ids(chosen)[:4]) == {"i006", "i007", "i008", "i009"}
-            assert [one.channel for one in chosen[4:]] == [Channel.RANDOM] * 2
+            assert {one.channel for one in chosen} == {Channel.FOREGROUND}
 
 
 class TestStrategy:
