@@ -207,6 +207,23 @@ class TestScoreCandidates:
 
         assert pool.shares[0, Finding.ILD] == 1.25
 
+    def test_measures_spread_by_the_size_of_the_box(self, store: Store) -> None:
+        register(store, *map(image, ("large", "small", "unsure")))
+        large, small = Box(0, 0, 400, 400), Box(0, 0, 40, 40)
+        serve(
+            store,
+            Prediction("large", "m1", (PredictedBox(Finding.ILD, large, 0.5, spread_px=20.0),)),
+            Prediction("small", "m1", (PredictedBox(Finding.ILD, small, 0.5, spread_px=2.0),)),
+            Prediction(
+                "unsure", "m1", (PredictedBox(Finding.ILD, large, 0.5, spread_px=40.0),) * 30
+            ),
+        )
+
+        with store.snapshot() as unit:
+            pool = score_candidates(unit, [image("large"), image("small")])
+
+        assert pool.shares[:, Finding.ILD].tolist() == [1.25, 1.25]
+
     def test_remembers_what_the_champion_before_marked(self, store: Store) -> None:
         register(store, *(image(name) for name in "abc"))
         serve(

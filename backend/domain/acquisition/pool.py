@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.domain.acquisition.confidence import binary_entropy
+from backend.domain.boxes import areas
 from backend.domain.findings import Finding
 
 Numbers: TypeAlias = NDArray[np.float64]
@@ -161,6 +162,34 @@ class BoxTable:
     findings: NDArray[np.int64]
     scores: Numbers
     spreads: Numbers | None = None
+
+
+def relative_spreads(spreads_px: Numbers, boxes: Numbers) -> Numbers:
+    """Return how unsure edges are for boxes of their size.
+
+    Parameters
+    ----------
+    spreads_px : ndarray of shape (b,), [px]
+        Standard deviation of the edges; NaN where the model cannot tell.
+    boxes : ndarray of shape (b, 4), [px]
+        Corners.
+
+    Returns
+    -------
+    ndarray of shape (b,), [unitless]
+        From 0, sure, on; in edges of a square as large as the box.
+
+    Notes
+    -----
+    In pixels, large boxes and large images would always look unsure: a detector tells an edge in
+    bins, and these are wider where it looks for large boxes.
+
+    Examples
+    --------
+    >>> relative_spreads(np.array([2.0, 20.0]), np.array([[0, 0, 40, 40], [0, 0, 400, 400]]))
+    array([0.05, 0.05])
+    """
+    return np.asarray(spreads_px / np.sqrt(areas(boxes)), dtype=np.float64)
 
 
 def pool_from_boxes(image_ids: Texts, patients: Texts, table: BoxTable) -> ScoredPool:
