@@ -227,7 +227,20 @@ class TestOverread:
 
         [hidden] = [one for one in chosen if one.channel is Channel.MISSED]
         assert (hidden.image_id, hidden.score, hidden.top_finding) == ("i007", 0.8, None)
-        assert "the model before this one marks something" in hidden.reason
+        assert hidden.reason == (
+            "The model before this one marks something here that this one does not."
+        )
+
+    def test_does_not_call_an_image_empty_on_which_the_former_champion_saw_more(self) -> None:
+        unmatched = np.zeros(40)
+        unmatched[0] = 0.6
+        pool = replace(pool_of(0.95, *[None] * 39), unmatched=unmatched)
+
+        chosen = choose("overread", pool, size=20, shares=Shares(quota=0.0, missed=1.0))
+
+        [hidden] = [one for one in chosen if one.channel is Channel.MISSED]
+        assert (hidden.image_id, hidden.score) == ("i000", 0.6)
+        assert "nothing" not in hidden.reason
 
     def test_looks_different_images_up_among_the_uncertain(self) -> None:
         features = np.repeat(np.eye(4, dtype=np.float32), [12, 1, 1, 26], axis=0)
