@@ -218,6 +218,16 @@ class TestOverread:
             "Its readers dispute Cardiomegaly; a further reading helps to settle it."
         )
 
+    def test_brings_nothing_back_without_that_part_while_there_is_something_unread(self) -> None:
+        pool = rich_pool(images=200, patients=200)
+
+        whole, without = (
+            {one.channel for one in choose(name, pool, size=50, shares=Shares(reread=0.5))}
+            for name in ("overread", "overread-without-rereads")
+        )
+
+        assert whole - without == {Channel.REREAD}
+
     def test_looks_where_the_former_champion_saw_something(self) -> None:
         unmatched = np.zeros(40)
         unmatched[7] = 0.8
