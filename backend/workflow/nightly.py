@@ -8,14 +8,14 @@ from datetime import datetime
 from typing import Protocol
 
 from backend.store.unit_of_work import Store
-from backend.workflow.fill_worklists import QueueRules, fill_worklists
+from backend.workflow.fill_worklists import QueueRules
 from backend.workflow.job_lease import hold_lease
 from backend.workflow.label_studio_desk import LabelStudioDesk
-from backend.workflow.offer_second_looks import offer_second_looks
 from backend.workflow.reconcile_again import reconcile_again
 from backend.workflow.reorder_worklists import reorder_worklists
 from backend.workflow.route_conflicts import RoutingRules, route_conflicts
 from backend.workflow.synchronise import synchronise
+from backend.workflow.top_up_worklists import top_up_worklists
 
 _log = logging.getLogger(__name__)
 
@@ -151,9 +151,7 @@ def nightly(
         scored = _attempt(ml.score, problems)
 
         say("filling the worklists")
-        with store.transaction() as unit:
-            asked_again = offer_second_looks(unit, rules.queue, now=clock())
-            entries = fill_worklists(unit, rules.queue, now=clock())
+        topped_up = top_up_worklists(store, rules.queue, clock=clock)
 
         say("bringing the worklists into the order of the queue")
         reordered = reorder_worklists(store, desk, rules.queue, clock=clock)
@@ -169,10 +167,10 @@ def nightly(
         retrained=retrained,
         scored=scored,
         sent_to_adjudicators=len(routed.sent),
-        queued=len(entries),
+        queued=len(topped_up.entries),
         reordered=reordered.reordered,
         withdrawn=reordered.withdrawn,
-        second_looks=len(asked_again),
+        second_looks=len(topped_up.second_looks),
         pushed=pulled.tasks_pushed + pushed.tasks_pushed,
         problems=tuple(
             dict.fromkeys(
