@@ -14,13 +14,13 @@ from backend.opened import open_store
 from backend.settings import Settings
 from backend.store.unit_of_work import Store
 from backend.terminal import console, now, print_json, print_table
-from backend.workflow.fill_worklists import QueueRules, fill_worklists, plan_worklists
+from backend.workflow.fill_worklists import QueueRules, plan_worklists
 from backend.workflow.gather_evidence import gather_cost
 from backend.workflow.list_skipped import list_skipped
-from backend.workflow.offer_second_looks import offer_second_looks
 from backend.workflow.reorder_worklists import reorder_worklists
 from backend.workflow.show_queue import QueueRow, planned_queue, show_queue
 from backend.workflow.synchronise import synchronise
+from backend.workflow.top_up_worklists import top_up_worklists
 
 app = typer.Typer(help="What is read next, and why.", no_args_is_help=True)
 app.command()(queue_signal.signal)
@@ -80,9 +80,8 @@ def refill(
     if dry_run:
         show_plan(store, rules, size, as_json=as_json)
         return
-    with store.transaction() as unit:
-        asked_again = offer_second_looks(unit, rules, now=now())
-        entries = fill_worklists(unit, rules, now=now(), size=size)
+    topped_up = top_up_worklists(store, rules, clock=now, size=size)
+    entries, asked_again = topped_up.entries, topped_up.second_looks
     desk = open_desk(settings)
     changed = reorder_worklists(store, desk, rules, clock=now)
     report = synchronise(store, desk, clock=now)
@@ -92,6 +91,7 @@ def refill(
             {
                 "entries": len(entries),
                 "second_looks": len(asked_again),
+                "left_out": topped_up.left_out,
                 "pushed": report.tasks_pushed,
                 "reordered": changed.reordered,
                 "withdrawn": changed.withdrawn,
@@ -103,6 +103,10 @@ def refill(
         console.print(f"{len(entries)} new entries for {images} images")
         if asked_again:
             console.print(f"{len(asked_again)} readings come back for a second look")
+        if topped_up.left_out:
+            console.print(
+                f"{topped_up.left_out} more were read, skipped or asked for while this was chosen"
+            )
         if changed.reordered or changed.withdrawn:
             console.print(
                 f"{changed.reordered} open entries got another place, {changed.withdrawn} that "

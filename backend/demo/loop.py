@@ -19,10 +19,9 @@ from backend.store.unit_of_work import Store, UnitOfWork
 from backend.terminal import Steps, now
 from backend.workflow.add_readers import AddedReader, NewReader
 from backend.workflow.cut_training_set import cut_training_set
-from backend.workflow.fill_worklists import fill_worklists
-from backend.workflow.offer_second_looks import offer_second_looks
 from backend.workflow.release_dataset import release_dataset
 from backend.workflow.synchronise import synchronise
+from backend.workflow.top_up_worklists import top_up_worklists
 
 _SECONDS_PER_IMAGE = 15.0
 _SECONDS_PER_REGION = 12.0
@@ -92,9 +91,7 @@ def fill(store: Store, settings: Settings) -> int:
         If a worklist could not be pushed.
     """
     rules = queue_rules(settings)
-    with store.transaction() as unit:
-        offer_second_looks(unit, rules, now=now())
-        fill_worklists(unit, rules, now=now())
+    top_up_worklists(store, rules, clock=now)
     report = synchronise(store, open_desk(settings), clock=now)
     if report.problems:
         raise DemoFailedError("; ".join(report.problems))

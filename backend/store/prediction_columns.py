@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,7 +110,7 @@ class PredictionReader:
             boxes=table[:, 4:],
         )
 
-    def widest_spread_px(self, model_version: str, percentile: float) -> float | None:
+    def widest_spread(self, model_version: str, percentile: float) -> float | None:
         """Return how far the edges of a model version's unsurest boxes may be off.
 
         Parameters
@@ -121,19 +122,23 @@ class PredictionReader:
 
         Returns
         -------
-        float or None, [px]
-            None when no spread is known.
+        float or None, [unitless]
+            In edges of a square as large as the box; None when no spread is known.
         """
+        box = PredictedBoxRow
         known = (
-            PredictedBoxRow.prediction_id == PredictionRow.id,
+            box.prediction_id == PredictionRow.id,
             PredictionRow.model_version == model_version,
-            PredictedBoxRow.spread_px.is_not(None),
+            box.spread_px.is_not(None),
         )
         number = self._session.scalar(select(func.count()).where(*known)) or 0
-        return self._session.scalar(
-            select(PredictedBoxRow.spread_px)
+        area = (box.x_max - box.x_min) * (box.y_max - box.y_min)
+        squared = box.spread_px * box.spread_px / area  # not every database has a square root
+        found = self._session.scalar(
+            select(squared)
             .where(*known)
-            .order_by(PredictedBoxRow.spread_px)
+            .order_by(squared)
             .offset(int(percentile / 100.0 * max(0, number - 1)))
             .limit(1)
         )
+        return None if found is None else sqrt(found)

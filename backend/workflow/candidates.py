@@ -11,6 +11,7 @@ from backend.domain.acquisition.pool import (
     BoxTable,
     ScoredPool,
     pool_from_boxes,
+    relative_spreads,
 )
 from backend.domain.acquisition.unmatched import Marks, unmatched_scores
 from backend.domain.findings import Finding
@@ -50,7 +51,7 @@ def score_candidates(store: UnitOfWork, images: Iterable[Image]) -> ScoredPool:
     patients = {image.id: image.patient_key for image in images}
     champion = store.models.champion()
     found = _NOTHING if champion is None else store.predictions.columns(champion.name, patients)
-    widest = champion and store.predictions.widest_spread_px(champion.name, SPREAD_PERCENTILE)
+    widest = champion and store.predictions.widest_spread(champion.name, SPREAD_PERCENTILE)
     rows = _rows(found, patients)
     pool = pool_from_boxes(
         np.array(list(patients), dtype=np.str_),
@@ -59,7 +60,7 @@ def score_candidates(store: UnitOfWork, images: Iterable[Image]) -> ScoredPool:
             rows[found.images],
             found.findings,
             found.scores,
-            found.spreads_px / widest if widest else None,
+            relative_spreads(found.spreads_px, found.boxes) / widest if widest else None,
         ),
     )
     is_scored = np.zeros(len(patients), dtype=np.bool_)

@@ -1,105 +1,23 @@
 """Choose the images that are read next, as many as the worklists have room for."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.domain.acquisition.assignment import Assignment, Case, Past, assign_readers
+from backend.domain.acquisition.assignment import Assignment, Case, assign_readers
 from backend.domain.acquisition.batch import Channel, Choice, Shares
-from backend.domain.acquisition.cost import CostModel
-from backend.domain.acquisition.evidence import Evidence
-from backend.domain.acquisition.panels import PanelRules, divide, first_gains
+from backend.domain.acquisition.panels import divide, first_gains
 from backend.domain.acquisition.pool import ScoredPool
+from backend.domain.acquisition.reasons import reason
 from backend.domain.acquisition.strategies import strategy
-from backend.domain.consensus.clusters import Consensus
-from backend.store.unit_of_work import UnitOfWork
-from backend.workflow.candidates import look_closer, score_candidates
-from backend.workflow.further_readings import gather_panels, gather_sensitivity
 from backend.workflow.gather_demand import Demand
-from backend.workflow.gather_evidence import gather_cost, gather_evidence
-from backend.workflow.gather_past import gather_past
+from backend.workflow.gather_question import Question
 
-_UNKNOWN_IMAGES = 10.0
-"""A finding is taken to be on one image of so many, until images tell otherwise."""
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """All that decides what is read next.
-
-    Attributes
-    ----------
-    pool : ScoredPool
-        The images that could be.
-    evidence : Evidence
-        What has been read so far.
-    cost : CostModel
-        How long images take.
-    wanted : mapping of str to int
-        Image id to how many further readers it wants, of the images of the pool.
-    panel : PanelRules
-        How many readers an image gets.
-    past : Past
-        What the readers have read so far.
-    sensitivity : ndarray of shape (14,)
-        How probably the next reader marks a lesion of each finding.
-    prevalence : ndarray of shape (14,)
-        Share in (0, 1) of images that show each finding.
-    """
-
-    pool: ScoredPool
-    evidence: Evidence
-    cost: CostModel
-    wanted: Mapping[str, int]
-    panel: PanelRules
-    past: Past
-    sensitivity: NDArray[np.float64]
-    prevalence: NDArray[np.float64]
-
-
-def gather_question(store: UnitOfWork, demand: Demand, panel: PanelRules) -> Question:
-    """Return all that decides what is read next.
-
-    Parameters
-    ----------
-    store : UnitOfWork
-        An open transaction.
-    demand : Demand
-        Who could read what.
-    panel : PanelRules
-        How many readers an image gets.
-
-    Returns
-    -------
-    Question
-        Of the images that want a reader and that somebody could read.
-    """
-    answers: list[Consensus] = [answer for _, answer in store.consensus.current().values()]
-    panels = gather_panels(store, answers, panel)
-    wanted = {
-        image_id: panels.of(image_id) - demand.asked.get(image_id, 0) for image_id in demand.images
-    }
-    candidates = [
-        image
-        for image_id, image in demand.images.items()
-        if wanted[image_id] > 0 and demand.could_be_read(image_id)
-    ]
-    evidence = gather_evidence(store, answers, with_features=True)
-    return Question(
-        pool=look_closer(store, score_candidates(store, candidates), panels.gains),
-        evidence=evidence,
-        cost=gather_cost(store),
-        wanted={image.id: wanted[image.id] for image in candidates},
-        panel=panel,
-        past=gather_past(store, answers, demand.already),
-        sensitivity=gather_sensitivity(store),
-        prevalence=np.asarray(
-            (evidence.positive_images + 1.0) / (len(answers) + _UNKNOWN_IMAGES), dtype=np.float64
-        ),
-    )
+MOST_BEGUN = 0.5
+"""Share of the room that images take at most which have been begun, while there are others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,56 +58,120 @@ def choose_images(
     Returns
     -------
     choices : tuple of Choice
-        The batch, by rank.
+        By rank.
     assignments : tuple of Assignment
         Who reads what.
 
     Notes
     -----
     A batch is made for a number of images, and how many the worklists take is known only when it
-    is shared out. So it is made anew, larger by what the emptiest worklist still lacks, until the
-    worklists are full; by more and more, should its reader know most of the images. It is hardly
-    larger than it has to be: what nobody has room for would be missing in its shares.
+    is shared out. Where a worklist has room left, a further batch follows, of the images that
+    its reader may read. No batch is larger than the room that is left: of a larger one only
+    what ranks first would be read, and its shares would not hold.
+
+    The first batch is made of images that have been begun: without it, one that lost a reader
+    might wait for its second reading for ever, since the model has become surer of it meanwhile.
+    It takes `MOST_BEGUN` of the room. What belongs to the random sample stays in it.
     """
-    free = [slots for slots in demand.open_slots.values() if slots > 0]
-    most = min(max(question.wanted.values(), default=1), len(free)) or 1
-    number = max(ceil(sum(free) / most), *free, 0) if free else 0
-    choose = strategy(rules.strategy)
-    gains = _gains_per_minute(question)
     pool = question.pool
-    boxes = dict(zip(pool.image_ids.tolist(), pool.boxes.tolist(), strict=True))
-    growth = 1
+    limit = len(pool) if size is None else size
+    rng = np.random.default_rng(rules.seed)
+    could_read = _who_could_read(pool, demand)
+    is_begun = np.isin(pool.image_ids, list(question.begun))
+    left = dict(demand.open_slots)
+    is_left = np.ones(len(pool), dtype=np.bool_)
+    choices: tuple[Choice, ...] = ()
+    assignments: tuple[Assignment, ...] = ()
     while True:
-        number = number if size is None else min(number, size)
-        choices = choose(
-            question.pool,
-            question.evidence,
-            question.cost,
-            size=number,
-            rng=np.random.default_rng(rules.seed),
-            shares=divide(rules.shares, *gains, size=number),
-        )
-        assignments = assign_readers(
-            choices,
-            open_slots=demand.open_slots,
-            already_read=demand.already,
-            readers_wanted=_readers_wanted(question, demand, choices),
-            cases={one.image_id: Case(boxes[one.image_id], one.top_finding) for one in choices},
-            past=question.past,
-        )
-        lacking = _lacking(demand, assignments)
-        if not lacking or number == size or len(choices) < number:
+        has_room = np.array([slots > 0 for slots in left.values()], dtype=np.bool_)
+        rows = np.flatnonzero(is_left & could_read[has_room].any(axis=0))
+        number = _images_wanted(question, rows, could_read, left)
+        number = min(number, limit - len(choices))
+        shares = rules.shares
+        if not choices and is_begun[rows].any():
+            rows = rows[is_begun[rows]]
+            shares = replace(shares, missed=0.0, reread=0.0, audit=0.0)
+            most = _images_wanted(question, rows, could_read, left)
+            number = min(most, ceil(MOST_BEGUN * number))
+        batch = _make_batch(question, rows, replace(rules, shares=shares), number, rng)
+        if not batch:
             return choices, assignments
-        number += growth * lacking
-        growth *= 2
+        choices += tuple(replace(one, rank=len(choices) + one.rank) for one in batch)
+        assignments = _share_out(question, demand, choices)
+        left = _count_left(demand, assignments)
+        is_taken = np.isin(pool.image_ids, [one.image_id for one in batch])
+        is_left &= ~np.isin(pool.patients, pool.patients[is_taken])
 
 
-def _lacking(demand: Demand, assignments: Sequence[Assignment]) -> int:
-    """Return how many entries the emptiest worklist still has room for."""
+def _who_could_read(pool: ScoredPool, demand: Demand) -> NDArray[np.bool_]:
+    """Return which readers, by row, were never asked for which images."""
+    already = [demand.already.get(image_id, ()) for image_id in pool.image_ids.tolist()]
+    table = [[reader_id not in those for those in already] for reader_id in demand.open_slots]
+    return np.array(table, dtype=np.bool_).reshape(len(demand.open_slots), len(pool))
+
+
+def _images_wanted(
+    question: Question,
+    rows: NDArray[np.int64],
+    could_read: NDArray[np.bool_],
+    left: Mapping[str, int],
+) -> int:
+    """Return how many images fill the worklists, as far as their readers may read them."""
+    readable = could_read[:, rows].sum(axis=1).tolist()
+    room = [min(slots, most) for slots, most in zip(left.values(), readable, strict=True)]
+    readers = sum(one > 0 for one in room)
+    if not readers:
+        return 0
+    wanted = max(question.wanted[image_id] for image_id in question.pool.image_ids[rows].tolist())
+    return max(ceil(sum(room) / min(wanted, readers)), *room)
+
+
+def _make_batch(
+    question: Question,
+    rows: NDArray[np.int64],
+    rules: Rules,
+    number: int,
+    rng: np.random.Generator,
+) -> tuple[Choice, ...]:
+    """Return the best images of some rows of the pool."""
+    pool = question.pool.only(rows)
+    batch = strategy(rules.strategy)(
+        pool,
+        question.evidence,
+        question.cost,
+        size=number,
+        rng=rng,
+        shares=divide(rules.shares, *_gains_per_minute(question, pool), size=number),
+    )
+    sampled = reason(Channel.RANDOM, None, 0.0)
+    return tuple(
+        replace(one, channel=Channel.RANDOM, reason=sampled)
+        if one.image_id in question.drawn
+        else one
+        for one in batch
+    )
+
+
+def _share_out(
+    question: Question, demand: Demand, choices: Sequence[Choice]
+) -> tuple[Assignment, ...]:
+    boxes = dict(zip(question.pool.image_ids.tolist(), question.pool.boxes.tolist(), strict=True))
+    return assign_readers(
+        choices,
+        open_slots=demand.open_slots,
+        already_read=demand.already,
+        readers_wanted=_readers_wanted(question, demand, choices),
+        cases={one.image_id: Case(boxes[one.image_id], one.top_finding) for one in choices},
+        past=question.past,
+    )
+
+
+def _count_left(demand: Demand, assignments: Sequence[Assignment]) -> dict[str, int]:
+    """Return how many entries each worklist still has room for."""
     left = dict(demand.open_slots)
     for one in assignments:
         left[one.reader_id] -= 1
-    return max(left.values(), default=0)
+    return left
 
 
 def _readers_wanted(
@@ -204,9 +186,10 @@ def _readers_wanted(
     }
 
 
-def _gains_per_minute(question: Question) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _gains_per_minute(
+    question: Question, pool: ScoredPool
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return what first readings of unread images, and further ones of read images, tell."""
-    pool = question.pool
     if pool.disputes is None or not pool.is_disputed.any():
         return np.zeros(len(pool)), np.empty(0)
     probabilities = np.where(pool.has_score[:, None], pool.best, question.prevalence)

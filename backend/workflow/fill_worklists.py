@@ -13,8 +13,10 @@ from backend.domain.acquisition.strategies import DEFAULT_STRATEGY
 from backend.domain.readings import Arm
 from backend.domain.worklists import WorklistEntry
 from backend.store.unit_of_work import UnitOfWork
-from backend.workflow.choose_images import Question, Rules, choose_images, gather_question
+from backend.workflow.choose_images import Rules, choose_images
 from backend.workflow.gather_demand import Demand, gather_demand
+from backend.workflow.gather_question import Question, gather_question
+from backend.workflow.record_entries import record_entries
 from backend.workflow.slip_in_gold import draw_gold_cases, slip_in
 
 
@@ -87,10 +89,11 @@ class Plan:
 def fill_worklists(
     store: UnitOfWork, rules: QueueRules, *, now: datetime, size: int | None = None
 ) -> list[WorklistEntry]:
-    """Top up every reader's worklist with the images most worth reading.
+    """Top up every reader's worklist with the images most worth reading, in one transaction.
 
-    Nobody is asked twice for an image, but an entry that was withdrawn unread is opened again
-    when its reader is chosen once more, with the arm that was drawn for it.
+    Where others want to write meanwhile, `top_up_worklists` does the same in two steps. Nobody
+    is asked twice for an image, but an entry that was withdrawn unread is opened again when its
+    reader is chosen once more, with the arm that was drawn for it.
 
     Parameters
     ----------
@@ -115,9 +118,7 @@ def fill_worklists(
     """
     entries = plan_worklists(store, rules, now=now, size=size).entries
 
-    store.worklists.add([entry for entry in entries if entry.id is None], now=now)
-    store.worklists.open_again([entry for entry in entries if entry.id is not None], now=now)
-    return list(entries)
+    return record_entries(store, entries, worklist_size=rules.worklist_size, now=now)
 
 
 def plan_worklists(

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from backend.domain.acquisition.batch import Channel
 from backend.domain.acquisition.reservation import lapsed, stopped_readers
 from backend.domain.images import Image
 from backend.domain.worklists import EntryKind, EntryState, WorklistEntry
@@ -29,6 +30,10 @@ class Demand:
         The highest rank that was ever given.
     withdrawn : mapping of (str, str) to WorklistEntry
         Entries that were withdrawn unread, by image and reader.
+    queued : frozenset of str
+        Images that the queue ever asked a reader for.
+    drawn : frozenset of str
+        Those of them that belong to the random sample.
     """
 
     images: Mapping[str, Image]
@@ -37,6 +42,8 @@ class Demand:
     open_slots: dict[str, int]
     last_rank: int
     withdrawn: Mapping[tuple[str, str], WorklistEntry]
+    queued: frozenset[str]
+    drawn: frozenset[str]
 
     def could_be_read(self, image_id: str) -> bool:
         """Return whether a reader has room who was never asked for an image.
@@ -83,6 +90,7 @@ def gather_demand(
     withdrawn = {}
     entries = store.worklists.all()
     waits = gather_waits(store, entries, now=now, reservation=reservation)
+    readings = [entry for entry in entries if entry.kind is EntryKind.READING]
     for entry in entries:
         if entry.state is EntryState.WITHDRAWN and entry.kind is not EntryKind.SECOND_LOOK:
             withdrawn[entry.image_id, entry.reader_id] = entry
@@ -104,6 +112,8 @@ def gather_demand(
         },
         last_rank=store.worklists.last_rank(),
         withdrawn=withdrawn,
+        queued=frozenset(entry.image_id for entry in readings),
+        drawn=frozenset(entry.image_id for entry in readings if entry.channel == Channel.RANDOM),
     )
 
 

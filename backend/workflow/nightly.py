@@ -10,15 +10,15 @@ from backend.store.unit_of_work import Store, UnitOfWork
 from backend.workflow.chain import run_chain
 from backend.workflow.chain_run import Watchers
 from backend.workflow.chain_step import AtWork, Outcomes, Step
-from backend.workflow.fill_worklists import QueueRules, fill_worklists
+from backend.workflow.fill_worklists import QueueRules
 from backend.workflow.label_studio_desk import LabelStudioDesk
 from backend.workflow.night_report import NightReport, report_on
-from backend.workflow.offer_second_looks import offer_second_looks
 from backend.workflow.reconcile_again import reconcile_again
 from backend.workflow.reorder_worklists import reorder_worklists
 from backend.workflow.route_conflicts import RoutingRules, route_conflicts
 from backend.workflow.sync_report import SyncReport
 from backend.workflow.synchronise import synchronise
+from backend.workflow.top_up_worklists import TopUp, top_up_worklists
 
 KIND = "nightly"
 
@@ -113,15 +113,13 @@ class _Night:
         return outcome
 
     def refill(self, at: AtWork) -> dict[str, object]:
-        with at.store.transaction() as unit:
-            asked_again = offer_second_looks(unit, self.rules.queue, now=at.clock())
-            entries = fill_worklists(unit, self.rules.queue, now=at.clock())
-            outcome: dict[str, object] = {
-                "second_looks": len(asked_again),
-                "queued": len(entries),
-            }
-            at.keep(unit, outcome)
-        return outcome
+        topped_up = top_up_worklists(
+            at.store,
+            self.rules.queue,
+            clock=at.clock,
+            on_kept=lambda unit, kept: at.keep(unit, _asked(kept)),
+        )
+        return _asked(topped_up)
 
     def push(self, at: AtWork) -> dict[str, object]:
         reordered = reorder_worklists(at.store, self.desk, self.rules.queue, clock=at.clock)
@@ -166,6 +164,10 @@ def _report(at: AtWork) -> dict[str, object]:
         record = unit.nights.latest(KIND)
         assert record is not None  # noqa: S101 - this step belongs to it
         return report_on(unit, record)
+
+
+def _asked(topped_up: TopUp) -> dict[str, object]:
+    return {"second_looks": len(topped_up.second_looks), "queued": len(topped_up.entries)}
 
 
 def _synced(report: SyncReport) -> dict[str, object]:

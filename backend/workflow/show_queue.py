@@ -52,17 +52,13 @@ def show_queue(store: UnitOfWork) -> list[QueueRow]:
     Returns
     -------
     list of QueueRow
-        One per image with open worklist entries, by rank; second looks at it apart.
+        As from `planned_queue`, of the open entries.
     """
-    waiting: dict[tuple[str, bool], list[WorklistEntry]] = {}
-    for entry in store.worklists.all(state=EntryState.OPEN):
-        asked = entry.image_id, entry.kind is EntryKind.SECOND_LOOK
-        waiting.setdefault(asked, []).append(entry)
-    return [_row(entries) for entries in waiting.values()]
+    return planned_queue(store.worklists.all(state=EntryState.OPEN))
 
 
 def planned_queue(entries: Sequence[WorklistEntry]) -> list[QueueRow]:
-    """Return entries that are not kept yet as people see them.
+    """Return entries, kept or not yet, as people see them.
 
     Parameters
     ----------
@@ -72,7 +68,7 @@ def planned_queue(entries: Sequence[WorklistEntry]) -> list[QueueRow]:
     Returns
     -------
     list of QueueRow
-        One per image, by rank; gold cases apart from the others.
+        One per image, by rank; gold cases and second looks at it apart.
     """
     waiting: dict[tuple[str, EntryKind], list[WorklistEntry]] = {}
     for entry in entries:

@@ -1,5 +1,6 @@
 """What decides on the next images is gathered from what was read and what models marked."""
 
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 
@@ -206,6 +207,23 @@ class TestScoreCandidates:
 
         assert pool.shares[0, Finding.ILD] == 1.25
 
+    def test_measures_spread_by_the_size_of_the_box(self, store: Store) -> None:
+        register(store, *map(image, ("large", "small", "unsure")))
+        large, small = Box(0, 0, 400, 400), Box(0, 0, 40, 40)
+        serve(
+            store,
+            Prediction("large", "m1", (PredictedBox(Finding.ILD, large, 0.5, spread_px=20.0),)),
+            Prediction("small", "m1", (PredictedBox(Finding.ILD, small, 0.5, spread_px=2.0),)),
+            Prediction(
+                "unsure", "m1", (PredictedBox(Finding.ILD, large, 0.5, spread_px=40.0),) * 30
+            ),
+        )
+
+        with store.snapshot() as unit:
+            pool = score_candidates(unit, [image("large"), image("small")])
+
+        assert pool.shares[:, Finding.ILD].tolist() == [1.25, 1.25]
+
     def test_remembers_what_the_champion_before_marked(self, store: Store) -> None:
         register(store, *(image(name) for name in "abc"))
         serve(
@@ -261,6 +279,29 @@ class TestPlanWorklists:
         mine = [one.image_id for one in entries if one.reader_id == "R1"]
         others = [one.image_id for one in entries if one.reader_id == "R2"]
         assert (mine, others) == (names[50:55], names[:5])
+
+    def test_makes_no_larger_batch_for_a_reader_with_nothing_left_to_read(
+        self, store: Store
+    ) -> None:
+        names = [f"n{number:03d}" for number in range(200)]
+        register(store, *map(image, names))
+        enrol(store, "R1", "R2")
+        keep(store, *(reading(name, "R1") for name in names))
+        serve(
+            store,
+            *(
+                Prediction(name, "m1", (predicted(0.5 + number / 500),), features=looks(number, 1))
+                for number, name in enumerate(names)
+            ),
+        )
+
+        entries = fill(store, replace(RULES, readers_per_image=2, worklist_size=40))
+
+        channels = Counter(one.channel for one in entries)
+        assert {one.reader_id for one in entries} == {"R2"}
+        assert [one.rank for one in entries] == list(range(1, 41))
+        assert 20 <= channels["finding-quota"] <= 25
+        assert 15 <= channels["uncertain"] <= 20
 
     def test_takes_no_more_images_than_the_worklists_have_room_for(self, store: Store) -> None:
         register(store, *(image(f"n{number:02d}") for number in range(40)), readers=CROWD)

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from backend.domain.worklists import EntryState
+from backend.domain.worklists import EntryKind, EntryState
 from backend.store.unit_of_work import Store
-from backend.workflow.show_queue import show_queue
+from backend.workflow.show_queue import planned_queue, show_queue
 from tests.store.samples import NOW, enrol, entry, image, register
 
 
@@ -33,3 +33,16 @@ class TestShowQueue:
             (2, "a", ("R1",)),
         ]
         assert rows[1].reason == "It is rare."
+
+    def test_keeps_gold_cases_apart_as_a_dry_run_does(self, store: Store) -> None:
+        register(store, image("a"))
+        enrol(store, "R1", "R2")
+        entries = [entry("a", "R1"), replace(entry("a", "R2"), kind=EntryKind.GOLD)]
+        with store.transaction() as unit:
+            unit.worklists.add(entries, now=NOW)
+
+        with store.snapshot() as unit:
+            rows = show_queue(unit)
+
+        assert rows == planned_queue(entries)
+        assert [row.readers for row in rows] == [("R1",), ("R2",)]

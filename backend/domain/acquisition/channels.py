@@ -108,14 +108,16 @@ def compose(
 
     Notes
     -----
-    The uniform sample is drawn first, from all unread images, so that it is fair whatever the
-    model thinks. What a channel cannot use is left to the uncertain one; when the scored images
-    have run out, images that no model has scored follow, then further disputed ones.
+    The uniform sample is drawn first, from all images that nobody has begun to read, so that it
+    is fair whatever the model thinks. What a channel cannot use is left to the uncertain one;
+    when the scored images have run out, images that no model has scored follow, then further
+    disputed ones.
     """
     batch = Batch()
     unread = ~worth.pool.is_disputed
     total = min(size, draw.patients)
-    total -= batch.add(Channel.RANDOM, draw.take(draw.shuffled(unread, rng), shares.audits(total)))
+    sample = draw.shuffled(worth.pool.may_be_sampled, rng)
+    total -= batch.add(Channel.RANDOM, draw.take(sample, shares.audits(total)))
     parts = np.array([shares.quota, shares.missed, shares.reread, shares.uncertain])
     quota, missed, reread, _ = apportion(total, parts, rng).tolist()
     total -= _take_quotas(batch, worth, draw, quota, rng)

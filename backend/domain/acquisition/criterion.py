@@ -53,6 +53,7 @@ PARTS: Mapping[str, Parts] = MappingProxyType(
         "overread-without-rarity": replace(WHOLE, rarity=False),
         "overread-without-diversity": replace(WHOLE, diversity=False),
         "overread-without-missed": replace(WHOLE, missed=False),
+        "overread-without-rereads": replace(WHOLE, rereads=False),
         "overread-without-cost": replace(WHOLE, cost=False),
     }
 )

@@ -1,12 +1,13 @@
 """The images that could be read next, one row each, in arrays."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backend.domain.acquisition.confidence import binary_entropy
+from backend.domain.boxes import areas
 from backend.domain.findings import Finding
 
 Numbers: TypeAlias = NDArray[np.float64]
@@ -52,6 +53,9 @@ class ScoredPool:
     disputes : ndarray of shape (n, 14), or None
         How much the readers of an image dispute each finding, from 0 on, [bit]. A row above 0
         has been read as often as was wanted and only comes back to be read once more.
+    is_untouched : ndarray of shape (n,) of bool, or None
+        Whether nobody has read the image, or has it on a worklist; None when that holds for all
+        that are not disputed.
 
     Raises
     ------
@@ -69,11 +73,13 @@ class ScoredPool:
     abnormality: Numbers | None = None
     unmatched: Numbers | None = None
     disputes: Numbers | None = None
+    is_untouched: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         number, findings = len(self.image_ids), len(Finding)
         _check("patients", self.patients, (number,))
         _check("is_scored", self.is_scored, (number,))
+        _check("is_untouched", self.is_untouched, (number,))
         _check("shares", self.shares, (number, findings), highest=np.inf)
         _check("best", self.best, (number, findings), highest=1.0)
         _check("boxes", self.boxes, (number,), highest=np.inf)
@@ -91,12 +97,38 @@ class ScoredPool:
         """Return the number of images."""
         return len(self.image_ids)
 
+    def only(self, rows: NDArray[np.int64]) -> "ScoredPool":
+        """Return some of the images.
+
+        Parameters
+        ----------
+        rows : ndarray of int
+            Which, each once.
+
+        Returns
+        -------
+        ScoredPool
+            In the order given; this pool itself when that is all of it, as it stands.
+        """
+        if np.array_equal(rows, np.arange(len(self))):
+            return self
+        columns = {one.name: getattr(self, one.name) for one in fields(self)}
+        return ScoredPool(
+            **{name: None if column is None else column[rows] for name, column in columns.items()}
+        )
+
     @property
     def is_disputed(self) -> NDArray[np.bool_]:
         """Which images have been read and are in dispute, of shape (n,)."""
         if self.disputes is None:
             return np.zeros(len(self), dtype=np.bool_)
         return np.asarray(self.disputes.any(axis=1), dtype=np.bool_)
+
+    @property
+    def may_be_sampled(self) -> NDArray[np.bool_]:
+        """Which images a fair random sample is drawn from, of shape (n,)."""
+        unread = ~self.is_disputed
+        return unread if self.is_untouched is None else unread & self.is_untouched
 
     @property
     def has_score(self) -> NDArray[np.bool_]:
@@ -130,6 +162,34 @@ class BoxTable:
     findings: NDArray[np.int64]
     scores: Numbers
     spreads: Numbers | None = None
+
+
+def relative_spreads(spreads_px: Numbers, boxes: Numbers) -> Numbers:
+    """Return how unsure edges are for boxes of their size.
+
+    Parameters
+    ----------
+    spreads_px : ndarray of shape (b,), [px]
+        Standard deviation of the edges; NaN where the model cannot tell.
+    boxes : ndarray of shape (b, 4), [px]
+        Corners.
+
+    Returns
+    -------
+    ndarray of shape (b,), [unitless]
+        From 0, sure, on; in edges of a square as large as the box.
+
+    Notes
+    -----
+    In pixels, large boxes and large images would always look unsure: a detector tells an edge in
+    bins, and these are wider where it looks for large boxes.
+
+    Examples
+    --------
+    >>> relative_spreads(np.array([2.0, 20.0]), np.array([[0, 0, 40, 40], [0, 0, 400, 400]]))
+    array([0.05, 0.05])
+    """
+    return np.asarray(spreads_px / np.sqrt(areas(boxes)), dtype=np.float64)
 
 
 def pool_from_boxes(image_ids: Texts, patients: Texts, table: BoxTable) -> ScoredPool:

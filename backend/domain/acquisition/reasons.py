@@ -6,18 +6,25 @@ from backend.domain.findings import Finding
 
 _OF_CHANNELS = {
     Channel.RANDOM: "Drawn at random from all unread images, so that the figures stay unbiased.",
-    Channel.COLD_START: "Drawn at random, because no model has scored this image yet.",
+    Channel.COLD_START: "Drawn at random; no model has ranked this image.",
 }
 _OF_FINDINGS = {
     Channel.QUOTA: "Among the images that may teach most about {title}: {title} {score:.2f}.",
     Channel.UNCERTAIN: "Among the images that the model is least sure of: {title} {score:.2f}.",
     Channel.REREAD: "Its readers dispute {title}; a further reading helps to settle it.",
-    Channel.FOREGROUND: "Drawn at random where the model marks most: {title} {score:.2f}.",
+    Channel.FOREGROUND: "Drawn at random, first where the model marks most: {title} {score:.2f}.",
 }
 _OF_DOUBTS = {
-    Doubt.CLASSIFIER: "as a whole it looks abnormal",
-    Doubt.NEIGHBOURS: "read images that look like it show findings",
-    Doubt.FORMER_CHAMPION: "the model before this one marks something",
+    Doubt.CLASSIFIER: (
+        "The model marks nothing here with confidence, but as a whole it looks abnormal."
+    ),
+    Doubt.NEIGHBOURS: (
+        "The model marks nothing here with confidence, but read images that look like it show "
+        "findings."
+    ),
+    Doubt.FORMER_CHAMPION: (
+        "The model before this one marks something here that this one does not."
+    ),
 }
 
 
@@ -48,7 +55,7 @@ def reason(
     if channel in _OF_CHANNELS:
         return _OF_CHANNELS[channel]
     if channel is Channel.MISSED and doubt is not None:
-        return f"The model marks nothing here with confidence, but {_OF_DOUBTS[doubt]}."
+        return _OF_DOUBTS[doubt]
     if finding is None:
         how = "Drawn at random" if channel is Channel.FOREGROUND else "Next by uncertainty"
         return f"{how}; the model marks nothing here."

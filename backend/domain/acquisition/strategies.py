@@ -104,13 +104,16 @@ def choose_at_random(
     Returns
     -------
     tuple of Choice
-        In random order.
+        In random order; those that somebody has begun to read are no part of the random sample.
     """
     check_size(size)
     draw = Draw(pool)
     batch = Batch()
-    batch.add(Channel.RANDOM, draw.take(draw.shuffled(~pool.is_disputed, rng), size))
-    return explain(batch.rows[Channel.RANDOM], batch, worth_of(pool, evidence, cost), cost)
+    rows = draw.take(draw.shuffled(~pool.is_disputed, rng), size)
+    is_sample = pool.may_be_sampled[rows]
+    batch.add(Channel.RANDOM, rows[is_sample])
+    batch.add(Channel.COLD_START, rows[~is_sample])
+    return explain(rows.tolist(), batch, worth_of(pool, evidence, cost), cost)
 
 
 def choose_foreground_at_random(
@@ -143,6 +146,7 @@ def choose_foreground_at_random(
     -------
     tuple of Choice
         In random order; drawn from `FOREGROUND_SHARE` of the scored images, then from the others.
+        None of them is part of the random sample.
 
     References
     ----------
@@ -155,9 +159,12 @@ def choose_foreground_at_random(
     surest = draw.ranked(pool.best.max(axis=1), pool.is_candidate)
     is_foreground = np.zeros(len(pool), dtype=np.bool_)
     is_foreground[surest[: ceil(FOREGROUND_SHARE * len(surest))]] = True
-    taken = batch.add(Channel.FOREGROUND, draw.take(draw.shuffled(is_foreground, rng), size))
-    batch.add(Channel.RANDOM, draw.take(draw.shuffled(~pool.is_disputed, rng), size - taken))
-    rows = batch.rows[Channel.FOREGROUND] + batch.rows[Channel.RANDOM]
+    first = draw.take(draw.shuffled(is_foreground, rng), size)
+    others = draw.take(draw.shuffled(~pool.is_disputed, rng), size - len(first))
+    has_score = pool.has_score[others]
+    batch.add(Channel.FOREGROUND, np.concatenate([first, others[has_score]]))
+    batch.add(Channel.COLD_START, others[~has_score])
+    rows = np.concatenate([first, others]).tolist()
     return explain(rows, batch, worth_of(pool, evidence, cost), cost)
 
 

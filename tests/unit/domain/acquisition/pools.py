@@ -30,7 +30,7 @@ def names(letter: str, number: int) -> NDArray[np.str_]:
 
 
 def rich_pool(seed: int = 0, *, images: int = 60, patients: int = 40) -> ScoredPool:
-    """Images with all that a pool can hold; a few are unscored, a few disputed."""
+    """Images with all that a pool can hold; a few are unscored, disputed or begun."""
     rng = np.random.default_rng(seed)
     boxes = 3 * images
     is_scored = rng.uniform(size=images) < 0.9
@@ -45,6 +45,7 @@ def rich_pool(seed: int = 0, *, images: int = 60, patients: int = 40) -> ScoredP
         features=rng.normal(size=(images, 8)).astype(np.float32),
         unmatched=np.where(rng.uniform(size=images) < 0.1, 0.5, 0.0),
         disputes=is_disputed[:, None] * rng.uniform(size=(images, 14)),
+        is_untouched=~is_disputed & (rng.uniform(size=images) < 0.9),
     )
 
 

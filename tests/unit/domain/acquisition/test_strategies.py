@@ -67,7 +67,10 @@ class TestEveryStrategy:
         seen = [patient[image_id] for image_id in ids(chosen)]
         assert len(seen) == len(set(seen))
         assert [one.rank for one in chosen] == list(range(1, len(chosen) + 1))
-        assert len(chosen) <= size
+        is_open = np.full(images, name in RANKED) | ~pool.is_disputed
+        assert len(chosen) == min(size, len(set(pool.patients[is_open].tolist())))
+        may_be_sampled = dict(zip(pool.image_ids.tolist(), pool.may_be_sampled, strict=True))
+        assert all(may_be_sampled[one.image_id] for one in chosen if one.channel is Channel.RANDOM)
         assert all(np.isfinite(one.score) and one.score >= 0.0 for one in chosen)
         assert all(one.reason.endswith(".") for one in chosen)
 
@@ -215,6 +218,16 @@ class TestOverread:
             "Its readers dispute Cardiomegaly; a further reading helps to settle it."
         )
 
+    def test_brings_nothing_back_without_that_part_while_there_is_something_unread(self) -> None:
+        pool = rich_pool(images=200, patients=200)
+
+        whole, without = (
+            {one.channel for one in choose(name, pool, size=50, shares=Shares(reread=0.5))}
+            for name in ("overread", "overread-without-rereads")
+        )
+
+        assert whole - without == {Channel.REREAD}
+
     def test_looks_where_the_former_champion_saw_something(self) -> None:
         unmatched = np.zeros(40)
         unmatched[7] = 0.8
@@ -224,7 +237,20 @@ class TestOverread:
 
         [hidden] = [one for one in chosen if one.channel is Channel.MISSED]
         assert (hidden.image_id, hidden.score, hidden.top_finding) == ("i007", 0.8, None)
-        assert "the model before this one marks something" in hidden.reason
+        assert hidden.reason == (
+            "The model before this one marks something here that this one does not."
+        )
+
+    def test_does_not_call_an_image_empty_on_which_the_former_champion_saw_more(self) -> None:
+        unmatched = np.zeros(40)
+        unmatched[0] = 0.6
+        pool = replace(pool_of(0.95, *[None] * 39), unmatched=unmatched)
+
+        chosen = choose("overread", pool, size=20, shares=Shares(quota=0.0, missed=1.0))
+
+        [hidden] = [one for one in chosen if one.channel is Channel.MISSED]
+        assert (hidden.image_id, hidden.score) == ("i000", 0.6)
+        assert "nothing" not in hidden.reason
 
     def test_looks_different_images_up_among_the_uncertain(self) -> None:
         features = np.repeat(np.eye(4, dtype=np.float32), [12, 1, 1, 26], axis=0)
@@ -275,7 +301,7 @@ class TestForegroundAwareRandom:
         for seed in range(20):
             chosen = choose("foreground-aware-random", pool, size=6, seed=seed)
             assert set(ids(chosen)[:4]) == {"i006", "i007", "i008", "i009"}
-            assert [one.channel for one in chosen[4:]] == [Channel.RANDOM] * 2
+            assert {one.channel for one in chosen} == {Channel.FOREGROUND}
 
 
 class TestStrategy:
