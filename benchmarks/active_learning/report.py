@@ -116,6 +116,9 @@ def _row(replays: Replays, name: str, rng: np.random.Generator) -> dict[str, Any
         f"{cost}_ratio": _list(curves.cost_ratio(replays, name, RANDOM, cost, rng=rng))
         for cost in COSTS
     }
+    for cost in COSTS:
+        at_best = curves.cost_ratio_at_best(replays, name, RANDOM, cost)
+        row[f"{cost}_ratio_at_best"] = round(at_best, 4) if np.isfinite(at_best) else None
     row["minutes_ratio_to_far"] = _list(
         curves.cost_ratio(replays, name, FOREGROUND, "minutes", rng=rng)
     )

@@ -115,6 +115,14 @@ class TestCostRatio:
         assert found.high is not None
         assert found.low < found.estimate < found.high
 
+    def test_is_stricter_where_the_baseline_was_best_before_its_end(self) -> None:
+        replays = {0: {"random": rounds([0.1, 0.3, 0.3, 0.2]), "overread": rounds(FAST)}}
+        usual = cost_ratio(replays, "overread", "random", "images", rng=np.random.default_rng(1))
+        strict = curves.cost_ratio_at_best(replays, "overread", "random", "images")
+        assert usual.estimate == pytest.approx((100 + 100 / 3) / 400)
+        assert strict == pytest.approx((100 + 200 / 3) / 200)
+        assert curves.cost_ratio_at_best(replays, "random", "random", "images") == 1.0
+
     def test_is_infinite_when_the_baseline_is_never_reached(self) -> None:
         found = cost_ratio(
             two_methods(), "random", "overread", "images", rng=np.random.default_rng(1)
