@@ -163,11 +163,11 @@ def table(result: Mapping[str, Any]) -> str:
         maps = " ".join(f"{one:.3f}" for one in row["map40"])
         lines.append(
             f"{name:28} {maps:34} {row['rare_ap'][-1]:5.3f} {row['false_on_normals'][-1]:6.2f} "
-            f"{_text(row['images_ratio']):>17} {row['boxes_ratio'][0]:6.2f} "
+            f"{_text(row['images_ratio']):>17} {_one(row['boxes_ratio'][0]):>6} "
             f"{_text(row['minutes_ratio']):>17} {row['rare_images_ratio'][0]:11.2f}"
         )
     lines.append("")
-    lines += [f"{name:28} {figure:.3f}" for name, figure in result["figures"].items()]
+    lines += [f"{name:28} {_one(figure)}" for name, figure in result["figures"].items()]
     lines.append(f"rare images are counted among the first {QUERIES} chosen")
     return "\n".join(lines) + "\n"
 
@@ -224,5 +224,9 @@ def _list(interval: Interval) -> list[float | None]:
 
 
 def _text(ends: list[float | None]) -> str:
-    middle, low, high = ("never" if one is None else f"{one:.2f}" for one in ends)
+    middle, low, high = map(_one, ends)
     return f"{middle} ({low}-{high})"
+
+
+def _one(ratio: float | None) -> str:
+    return "never" if ratio is None else f"{ratio:.2f}"

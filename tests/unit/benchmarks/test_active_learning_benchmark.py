@@ -163,6 +163,22 @@ class TestReport:
         assert result["figures"]["images_ratio"] == pytest.approx(0.5)
         assert "overread" in report.table(json.loads(json.dumps(result)))
 
+    def test_says_never_of_what_is_not_reached(self) -> None:
+        replays = {
+            seed: {
+                "random": rounds(FAST),
+                "overread": rounds(SLOW),
+                "foreground-aware-random": rounds(FAST),
+            }
+            for seed in range(2)
+        }
+        result = report.result(
+            replays, quick=False, conditions={"layouts": "made up", "size": 64, "device": "none"}
+        )
+        assert result["figures"]["images_ratio"] is None
+        assert result["figures"]["minutes_vs_far_high"] is None
+        assert "never" in report.table(result)
+
     def test_draws_the_curves(self, tmp_path: Path) -> None:
         report.draw(two_methods(), tmp_path / "new" / "curves.png")
         assert (tmp_path / "new" / "curves.png").read_bytes().startswith(b"\x89PNG")
