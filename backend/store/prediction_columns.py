@@ -54,7 +54,9 @@ class PredictionReader:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def columns(self, model_version: str, image_ids: Iterable[str]) -> PredictionColumns:
+    def columns(
+        self, model_version: str, image_ids: Iterable[str], *, from_score: float = 0.0
+    ) -> PredictionColumns:
         """Return a model version's predictions.
 
         Parameters
@@ -63,6 +65,8 @@ class PredictionReader:
             Whose.
         image_ids : iterable of str
             On which images.
+        from_score : float
+            Without the boxes below this score.
 
         Returns
         -------
@@ -84,7 +88,10 @@ class PredictionReader:
                 *(box.prediction_id, box.finding, box.score, box.spread_px),
                 *(box.x_min, box.y_min, box.x_max, box.y_max),
             )
-            .where(box.prediction_id.in_(answered.with_only_columns(PredictionRow.id)))
+            .where(
+                box.prediction_id.in_(answered.with_only_columns(PredictionRow.id)),
+                box.score >= from_score,
+            )
             .order_by(box.id)
         )
         parts = [

@@ -15,6 +15,7 @@ from backend.domain.acquisition.pool import (
 from backend.domain.acquisition.unmatched import Marks, unmatched_scores
 from backend.domain.findings import Finding
 from backend.domain.images import Image
+from backend.domain.predictions import SHOWN_FROM_SCORE
 from backend.store.prediction_columns import PredictionColumns
 from backend.store.unit_of_work import UnitOfWork
 from backend.workflow.gather_evidence import feature_matrix
@@ -98,7 +99,9 @@ def look_closer(
     if previous is None:
         return pool
     before, now = (
-        _marks(store.predictions.columns(one.name, image_ids), image_ids)
+        _marks(
+            store.predictions.columns(one.name, image_ids, from_score=SHOWN_FROM_SCORE), image_ids
+        )
         for one in (previous, champion)
     )
     return replace(pool, unmatched=unmatched_scores(before, now, images=len(pool)))

@@ -124,13 +124,14 @@ def choose_images(
     -----
     A batch is made for a number of images, and how many the worklists take is known only when it
     is shared out. So it is made anew, larger by what the emptiest worklist still lacks, until the
-    worklists are full. It is never larger than it has to be: what nobody has room for would be
-    missing in its shares.
+    worklists are full; by more and more, should its reader know most of the images. It is hardly
+    larger than it has to be: what nobody has room for would be missing in its shares.
     """
     free = [slots for slots in demand.open_slots.values() if slots > 0]
     most = min(max(question.wanted.values(), default=1), len(free)) or 1
     number = max(ceil(sum(free) / most), *free, 0) if free else 0
     choose = strategy(rules.strategy)
+    growth = 1
     while True:
         number = number if size is None else min(number, size)
         choices = choose(
@@ -150,7 +151,8 @@ def choose_images(
         lacking = _lacking(demand, assignments)
         if not lacking or number == size or len(choices) < number:
             return choices, assignments
-        number += lacking
+        number += growth * lacking
+        growth *= 2
 
 
 def _lacking(demand: Demand, assignments: Sequence[Assignment]) -> int:

@@ -239,6 +239,20 @@ class TestPlanWorklists:
 
         assert {(one.image_id, one.channel) for one in entries} == {("d", "random")}
 
+    def test_finds_something_for_a_reader_who_knows_most_images(self, store: Store) -> None:
+        names = [f"n{number:02d}" for number in range(60)]
+        register(store, *map(image, names))
+        enrol(store, "R1", "R2")
+        keep(store, *(reading(name, "R1") for name in names[:50]))
+        scores = {name: 0.5 + number / 200 for number, name in enumerate(names)}
+        serve(store, *(Prediction(name, "m1", (predicted(one),)) for name, one in scores.items()))
+
+        entries = fill(store, replace(RULES, readers_per_image=2, worklist_size=5))
+
+        mine = [one.image_id for one in entries if one.reader_id == "R1"]
+        others = [one.image_id for one in entries if one.reader_id == "R2"]
+        assert (mine, others) == (names[50:55], names[:5])
+
     def test_takes_no_more_images_than_the_worklists_have_room_for(self, store: Store) -> None:
         register(store, *(image(f"n{number:02d}") for number in range(40)), readers=CROWD)
         enrol(store, "R1", "R2")

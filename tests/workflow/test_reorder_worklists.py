@@ -119,7 +119,9 @@ class TestReorderWorklists:
         assert {(one.arm, one.model_version) for one in after.values()} == {(Arm.ASSISTED, "m1")}
 
     def test_changes_nothing_twice(self, night: Night) -> None:
+        before = night.open_entries()
         assert night.reorder() == NOTHING
+        assert night.open_entries() == before
         night.crown_another()
         night.reorder()
 

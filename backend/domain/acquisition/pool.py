@@ -1,7 +1,6 @@
 """The images that could be read next, one row each, in arrays."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -9,8 +8,6 @@ from numpy.typing import NDArray
 
 from backend.domain.acquisition.confidence import binary_entropy
 from backend.domain.findings import Finding
-from backend.domain.images import Image
-from backend.domain.predictions import Prediction
 
 Numbers: TypeAlias = NDArray[np.float64]
 Texts: TypeAlias = NDArray[np.str_]
@@ -184,54 +181,6 @@ def pool_from_boxes(image_ids: Texts, patients: Texts, table: BoxTable) -> Score
         best=best,
         boxes=_sums(cells, table.scores[top], shape).sum(axis=1),
     )
-
-
-def pool_from_predictions(
-    images: Iterable[Image],
-    predictions: Mapping[str, Prediction],
-    *,
-    spread_scale_px: float | None = None,
-) -> ScoredPool:
-    """Return a pool of registered images.
-
-    Parameters
-    ----------
-    images : iterable of Image
-        Which, each once.
-    predictions : mapping of str to Prediction
-        The champion's answers by image id; an image without one has not been scored.
-    spread_scale_px : float or None, [px]
-        Spread from which on edges are as unsure as they get; None for the 95th percentile of
-        these predictions' boxes.
-
-    Returns
-    -------
-    ScoredPool
-        In the order of the images.
-    """
-    known = list(images)
-    boxes = [
-        (row, int(box.finding), box.score, np.nan if box.spread_px is None else box.spread_px)
-        for row, image in enumerate(known)
-        if image.id in predictions
-        for box in predictions[image.id].boxes
-    ]
-    rows, findings, scores, spreads = np.array(boxes, dtype=np.float64).reshape(-1, 4).T
-    told = spreads[np.isfinite(spreads)]
-    if spread_scale_px is None and told.size:
-        spread_scale_px = float(np.percentile(told, SPREAD_PERCENTILE))
-    pool = pool_from_boxes(
-        np.array([image.id for image in known], dtype=np.str_),
-        np.array([image.patient_key for image in known], dtype=np.str_),
-        BoxTable(
-            rows.astype(np.int64),
-            findings.astype(np.int64),
-            scores,
-            spreads / spread_scale_px if spread_scale_px else None,
-        ),
-    )
-    is_scored = np.array([image.id in predictions for image in known], dtype=np.bool_)
-    return replace(pool, is_scored=is_scored)
 
 
 def _sums(cells: NDArray[np.int64], weights: Numbers, shape: tuple[int, int]) -> Numbers:

@@ -50,5 +50,6 @@ def reason(
     if channel is Channel.MISSED and doubt is not None:
         return f"The model marks nothing here with confidence, but {_OF_DOUBTS[doubt]}."
     if finding is None:
-        return "Next by uncertainty; the model marks nothing here."
+        how = "Drawn at random" if channel is Channel.FOREGROUND else "Next by uncertainty"
+        return f"{how}; the model marks nothing here."
     return _OF_FINDINGS[channel].format(title=finding.title, score=score)

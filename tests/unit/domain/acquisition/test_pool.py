@@ -15,12 +15,8 @@ from backend.domain.acquisition.pool import (
     InvalidPoolError,
     ScoredPool,
     pool_from_boxes,
-    pool_from_predictions,
 )
-from backend.domain.boxes import Box
 from backend.domain.findings import Finding
-from backend.domain.predictions import PredictedBox, Prediction
-from tests.store.samples import image
 from tests.unit.domain.acquisition.pools import names, pool_of, table_of
 
 SCORES = st.sampled_from([0.0, 0.03, 0.25, 0.5, 0.5, 0.9, 1.0])
@@ -76,44 +72,6 @@ class TestPoolFromBoxes:
     def test_refuses_a_score_that_is_no_probability(self, score: float) -> None:
         with pytest.raises(InvalidScoreError, match="expected scores in"):
             pool_of(0.5, score)
-
-
-class TestPoolFromPredictions:
-    def test_tells_what_was_scored(self) -> None:
-        here = Box(0, 0, 10, 10)
-        boxes = [
-            PredictedBox(Finding.ILD, here, 0.5, spread_px=4.0),
-            PredictedBox(Finding.NODULE_MASS, here, 0.5, spread_px=1.0),
-            PredictedBox(Finding.PNEUMOTHORAX, here, 0.5),
-        ]
-        images = [image(name, patient="p") for name in "cab"]
-        predictions = {"a": Prediction("a", "m1", tuple(boxes)), "b": Prediction("b", "m1", ())}
-
-        pool = pool_from_predictions(images, predictions, spread_scale_px=2.0)
-
-        assert pool.image_ids.tolist() == ["c", "a", "b"]
-        assert pool.patients.tolist() == ["p", "p", "p"]
-        assert pool.has_score.tolist() == [False, True, True]
-        assert pool.shares[1][
-            [Finding.ILD, Finding.NODULE_MASS, Finding.PNEUMOTHORAX]
-        ].tolist() == [
-            1.5,
-            1.25,
-            1.0,
-        ]
-        assert pool.boxes.tolist() == [0.0, 1.5, 0.0]
-
-    def test_takes_the_highest_spreads_there_are_as_its_measure(self) -> None:
-        boxes = tuple(
-            PredictedBox(finding, Box(0, 0, 10, 10), 0.5, spread_px=8.0) for finding in Finding
-        )
-
-        pool = pool_from_predictions([image("a")], {"a": Prediction("a", "m1", boxes)})
-
-        assert pool.shares[0].tolist() == [1.5] * 14
-
-    def test_of_nothing_is_empty(self) -> None:
-        assert len(pool_from_predictions([], {})) == 0
 
 
 class TestScoredPool:
