@@ -1,17 +1,19 @@
 """A real Label Studio in a folder of its own, for as long as a test session needs it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
-from backend.label_studio.provision import server_environment
+from backend.label_studio import provision
 from backend.local_services import label_studio_server
-from backend.local_services.processes import Services, free_port
+from backend.local_services.processes import Service, Services, free_port
 
 COMMAND = Path(__file__).parents[1] / ".venv-label-studio" / "bin" / "label-studio"
+SQLITE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +36,22 @@ class LabelStudioServer:
 
 
 @contextmanager
-def running_label_studio(folder: Path) -> Iterator[LabelStudioServer]:
-    """Start Label Studio on a free port, wait until it answers, and stop it with its children."""
+def running_label_studio(
+    folder: Path, database: Mapping[str, str] = SQLITE
+) -> Iterator[LabelStudioServer]:
+    """Start Label Studio on a free port, wait until it answers, and stop it with its children.
+
+    `database` holds the variables of a PostgreSQL database; without them it keeps SQLite.
+    """
     if not COMMAND.exists():
         pytest.fail("Label Studio is not installed; run: make .venv-label-studio/installed")
-    url = f"http://127.0.0.1:{free_port(0)}"
-    data = folder / "label-studio"
+    port = free_port(0)
+    url, data = f"http://127.0.0.1:{port}", folder / "label-studio"
+    data.mkdir(parents=True)
+    environment = {**provision.server_environment(data, url), **database}
+    command = provision.server_command(COMMAND, "127.0.0.1", port)
+    log = folder / "label-studio.log"
     with Services() as services:
-        service = services.add(
-            label_studio_server.start(COMMAND, data, url, folder / "label-studio.log")
-        )
+        service = services.add(Service("Label Studio", command, environment, log, f"{url}/health"))
         label_studio_server.wait(service)
-        yield LabelStudioServer(url, server_environment(data, url), COMMAND)
+        yield LabelStudioServer(url, environment, COMMAND)

@@ -10,7 +10,7 @@ from backend.label_studio.tasks import MalformedTaskError
 from backend.store.adjudication_tasks import KnownRequestTask
 from backend.store.adjudicators import AdjudicationDesk
 from backend.store.unit_of_work import Store
-from backend.workflow.check_sync import SyncFinding
+from backend.workflow.check_sync import TOUCHED, SyncFinding
 from backend.workflow.label_studio_desk import LabelStudioDesk
 from backend.workflow.pull_verdicts import older_tasks
 from backend.workflow.synchronise_adjudication import DESK
@@ -87,7 +87,7 @@ def _changes(client: LabelStudioClient, place: AdjudicationDesk) -> Iterator[Syn
     changed = client.changed_tasks(place.project_id, until, on_unreadable=aside.append)
     waiting = sum(until is None or task.updated_at > until for task in changed)
     if waiting:
-        yield SyncFinding("waiting", DESK, f"{waiting} tasks changed since the last sync")
+        yield SyncFinding("waiting", DESK, f"{waiting} tasks {TOUCHED}")
     for task in aside:
         yield SyncFinding(
             "set aside",

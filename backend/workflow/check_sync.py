@@ -19,6 +19,7 @@ from backend.workflow.sync_report import CLOSED, told
 _TOLERATED_SKEW = timedelta(minutes=1)
 _ROUNDING = timedelta(seconds=5)
 _NAMED_TASKS = 20
+TOUCHED = "were touched since the last sync, by a reader or by filling; the next one looks at them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +214,7 @@ class _Checkup:
 
     def _waiting(self, number: int) -> Iterator[SyncFinding]:
         if number:
-            yield self._finding("waiting", f"{number} tasks changed since the last sync")
+            yield self._finding("waiting", f"{number} tasks {TOUCHED}")
 
     def _set_aside(self, aside: Mapping[int, str]) -> Iterator[SyncFinding]:
         for task_id, why in sorted(aside.items()):

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from sqlalchemy import URL, make_url
 
 from backend.label_studio.client import LabelStudioClient
 from backend.label_studio.projects import ReadingProject, ensure_reading_project
 from backend.label_studio.provision import ProvisionedReader, ReaderAccount, provision_readers
 from backend.label_studio.reader_session import ReaderSession
 from tests.label_studio.receiver import Receiver, running_receiver
-from tests.label_studio_server import LabelStudioServer, running_label_studio
+from tests.label_studio_server import SQLITE, LabelStudioServer, running_label_studio
 
 FORM = Path(__file__).parents[2] / "annotation_configs" / "reading.xml"
 WEBHOOK_KEY = "known to both sides"
@@ -32,10 +33,25 @@ class Organisation:
     session: ReaderSession
 
 
+def _postgresql(url: URL) -> dict[str, str]:
+    return {
+        "DJANGO_DB": "default",
+        "POSTGRE_NAME": str(url.database),
+        "POSTGRE_USER": str(url.username),
+        "POSTGRE_PASSWORD": url.password or "",
+        "POSTGRE_HOST": str(url.host),
+        "POSTGRE_PORT": str(url.port or 5432),
+    }
+
+
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabelStudioServer]:
-    """Label Studio itself, started once."""
-    with running_label_studio(tmp_path_factory.mktemp("label-studio")) as started:
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LabelStudioServer]:
+    """Label Studio itself, started once, on the database that was asked for."""
+    wanted: str | None = request.config.getoption("--label-studio-database")
+    database = SQLITE if wanted is None else _postgresql(make_url(wanted))
+    with running_label_studio(tmp_path_factory.mktemp("label-studio"), database) as started:
         yield started
 
 
