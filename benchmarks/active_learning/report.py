@@ -116,6 +116,9 @@ def _row(replays: Replays, name: str, rng: np.random.Generator) -> dict[str, Any
         f"{cost}_ratio": _list(curves.cost_ratio(replays, name, RANDOM, cost, rng=rng))
         for cost in COSTS
     }
+    for cost in COSTS:
+        at_best = curves.cost_ratio_at_best(replays, name, RANDOM, cost)
+        row[f"{cost}_ratio_at_best"] = round(at_best, 4) if np.isfinite(at_best) else None
     row["minutes_ratio_to_far"] = _list(
         curves.cost_ratio(replays, name, FOREGROUND, "minutes", rng=rng)
     )
@@ -160,11 +163,11 @@ def table(result: Mapping[str, Any]) -> str:
         maps = " ".join(f"{one:.3f}" for one in row["map40"])
         lines.append(
             f"{name:28} {maps:34} {row['rare_ap'][-1]:5.3f} {row['false_on_normals'][-1]:6.2f} "
-            f"{_text(row['images_ratio']):>17} {row['boxes_ratio'][0]:6.2f} "
+            f"{_text(row['images_ratio']):>17} {_one(row['boxes_ratio'][0]):>6} "
             f"{_text(row['minutes_ratio']):>17} {row['rare_images_ratio'][0]:11.2f}"
         )
     lines.append("")
-    lines += [f"{name:28} {figure:.3f}" for name, figure in result["figures"].items()]
+    lines += [f"{name:28} {_one(figure)}" for name, figure in result["figures"].items()]
     lines.append(f"rare images are counted among the first {QUERIES} chosen")
     return "\n".join(lines) + "\n"
 
@@ -221,5 +224,9 @@ def _list(interval: Interval) -> list[float | None]:
 
 
 def _text(ends: list[float | None]) -> str:
-    middle, low, high = ("never" if one is None else f"{one:.2f}" for one in ends)
+    middle, low, high = map(_one, ends)
     return f"{middle} ({low}-{high})"
+
+
+def _one(ratio: float | None) -> str:
+    return "never" if ratio is None else f"{ratio:.2f}"

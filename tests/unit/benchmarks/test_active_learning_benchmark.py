@@ -116,6 +116,14 @@ class TestCostRatio:
         assert found.high is not None
         assert found.low < found.estimate < found.high
 
+    def test_is_stricter_where_the_baseline_was_best_before_its_end(self) -> None:
+        replays = {0: {"random": rounds([0.1, 0.3, 0.3, 0.2]), "overread": rounds(FAST)}}
+        usual = cost_ratio(replays, "overread", "random", "images", rng=np.random.default_rng(1))
+        strict = curves.cost_ratio_at_best(replays, "overread", "random", "images")
+        assert usual.estimate == pytest.approx((100 + 100 / 3) / 400)
+        assert strict == pytest.approx((100 + 200 / 3) / 200)
+        assert curves.cost_ratio_at_best(replays, "random", "random", "images") == 1.0
+
     def test_is_infinite_when_the_baseline_is_never_reached(self) -> None:
         found = cost_ratio(
             two_methods(), "random", "overread", "images", rng=np.random.default_rng(1)
@@ -155,6 +163,22 @@ class TestReport:
         assert result["conditions"]["shows"] == "a direction only"
         assert result["figures"]["images_ratio"] == pytest.approx(0.5)
         assert "overread" in report.table(json.loads(json.dumps(result)))
+
+    def test_says_never_of_what_is_not_reached(self) -> None:
+        replays = {
+            seed: {
+                "random": rounds(FAST),
+                "overread": rounds(SLOW),
+                "foreground-aware-random": rounds(FAST),
+            }
+            for seed in range(2)
+        }
+        result = report.result(
+            replays, quick=False, conditions={"layouts": "made up", "size": 64, "device": "none"}
+        )
+        assert result["figures"]["images_ratio"] is None
+        assert result["figures"]["minutes_vs_far_high"] is None
+        assert "never" in report.table(result)
 
     def test_draws_the_curves(self, tmp_path: Path) -> None:
         report.draw(two_methods(), tmp_path / "new" / "curves.png")
