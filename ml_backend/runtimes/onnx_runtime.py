@@ -47,7 +47,8 @@ class OnnxRuntime:
         Candidates
             The surest of every finding.
         """
-        return select(*self.forward(frames), least_logit=least_logit)
+        logits, distances, features = self.forward(frames)
+        return select(logits, distances, features, least_logit=least_logit)
 
     def forward(self, frames: Frames) -> list[Any]:
         """Run the network and nothing else.

@@ -71,7 +71,8 @@ class OpenVinoRuntime:
         """
         with self._request() as request:
             answer = request.infer({"grey": frames}, share_inputs=True, share_outputs=True)
-            return select(*(answer[name] for name in OUTPUTS), least_logit=least_logit)
+            logits, distances, features = (answer[name] for name in OUTPUTS)
+            return select(logits, distances, features, least_logit=least_logit)
 
     def forward(self, frames: Frames) -> None:
         """Run the network and nothing else.

@@ -3,9 +3,11 @@
 import math
 import os
 from threading import Lock, local
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ml_backend.runtimes.network import RawNetwork
 from ml_backend.runtimes.raw_output import CANDIDATES_PER_FINDING, Candidates, Frames, select
@@ -55,10 +57,12 @@ class TorchRuntime:
             The surest of every finding.
         """
         with torch.inference_mode():
-            outputs = self.forward(frames)
+            logits, distances, features = self.forward(frames)
             if self._is_gpu:
-                return select_there(*outputs, least_logit=least_logit)
-            return select(*(each.numpy() for each in outputs), least_logit=least_logit)
+                return select_there(logits, distances, features, least_logit=least_logit)
+            return select(
+                logits.numpy(), distances.numpy(), features.numpy(), least_logit=least_logit
+            )
 
     def forward(self, frames: Frames) -> tuple[torch.Tensor, ...]:
         """Run the network and nothing else; on a GPU it may still run when this returns.
@@ -111,7 +115,7 @@ def select_there(
     image, finding, rank = (surest.values >= least_logit).nonzero(as_tuple=True)
     place = surest.indices[image, finding, rank]
 
-    def here(tensor: torch.Tensor) -> np.ndarray:
+    def here(tensor: torch.Tensor) -> NDArray[Any]:
         return np.asarray(tensor.cpu().numpy())
 
     return Candidates(

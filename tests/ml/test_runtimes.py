@@ -146,13 +146,18 @@ class TestSelectThere:
     @pytest.mark.parametrize("least_logit", [-10.0, 1.5])
     def test_selects_the_same(self, least_logit: float) -> None:
         rng = np.random.default_rng(5)
-        outputs = [
+        logits, distances, features = (
             rng.normal(size=shape).astype(np.float32)
             for shape in ((2, 3, 1500), (2, 4, 1500), (2, 8))
-        ]
+        )
 
-        here = select(*outputs, least_logit)
-        there = select_there(*map(torch.from_numpy, outputs), least_logit)
+        here = select(logits, distances, features, least_logit=least_logit)
+        there = select_there(
+            torch.from_numpy(logits),
+            torch.from_numpy(distances),
+            torch.from_numpy(features),
+            least_logit=least_logit,
+        )
 
         one, other = (
             np.lexsort((each.places, each.findings, each.images)) for each in (here, there)
