@@ -112,10 +112,11 @@ class ScoredPool:
         """
         if np.array_equal(rows, np.arange(len(self))):
             return self
-        columns: dict[str, Any] = {one.name: getattr(self, one.name) for one in fields(self)}
-        return ScoredPool(
-            **{name: None if column is None else column[rows] for name, column in columns.items()}
-        )
+        columns = {one.name: getattr(self, one.name) for one in fields(self)}
+        taken: dict[str, Any] = {
+            name: None if column is None else column[rows] for name, column in columns.items()
+        }
+        return ScoredPool(**taken)
 
     @property
     def is_disputed(self) -> NDArray[np.bool_]:
