@@ -3,8 +3,8 @@
 import math
 import os
 from threading import Lock, local
+from typing import Any
 
-import numpy as np
 import torch
 
 from ml_backend.runtimes.network import RawNetwork
@@ -90,7 +90,7 @@ class TorchRuntime:
 
 
 def select_there(
-    logits: torch.Tensor, distances: torch.Tensor, features: torch.Tensor, least_logit: float
+    logits: torch.Tensor, distances: torch.Tensor, features: torch.Tensor, *, least_logit: float
 ) -> Candidates:
     """Do what `select` does where the tensors lie, so that little has to come back from a GPU.
 
@@ -111,8 +111,8 @@ def select_there(
     image, finding, rank = (surest.values >= least_logit).nonzero(as_tuple=True)
     place = surest.indices[image, finding, rank]
 
-    def here(tensor: torch.Tensor) -> np.ndarray:
-        return np.asarray(tensor.cpu().numpy())
+    def here(tensor: torch.Tensor) -> Any:  # noqa: ANN401 - of whatever numbers
+        return tensor.cpu().numpy()
 
     return Candidates(
         (images, findings),

@@ -151,8 +151,8 @@ class TestSelectThere:
             for shape in ((2, 3, 1500), (2, 4, 1500), (2, 8))
         ]
 
-        here = select(*outputs, least_logit)
-        there = select_there(*map(torch.from_numpy, outputs), least_logit)
+        here = select(*outputs, least_logit=least_logit)
+        there = select_there(*map(torch.from_numpy, outputs), least_logit=least_logit)
 
         one, other = (
             np.lexsort((each.places, each.findings, each.images)) for each in (here, there)
@@ -168,7 +168,9 @@ class TestSelectThere:
         logits = torch.zeros(1, 2, 9)
         logits[0, 1, 4] = torch.nan
 
-        assert not select_there(logits, torch.zeros(1, 4, 9), torch.zeros(1, 8), 0.5).is_finite
+        assert not select_there(
+            logits, torch.zeros(1, 4, 9), torch.zeros(1, 8), least_logit=0.5
+        ).is_finite
 
 
 class TestExportedFile:
