@@ -7,7 +7,6 @@ that has not loaded it lets another one export, and never has to.
 import hashlib
 import json
 import multiprocessing
-import os
 import sys
 import tempfile
 import warnings
@@ -47,7 +46,7 @@ def exported(weights: Path, folder: Path) -> tuple[bytes, NetworkFacts]:
             _make(weights, kept)
         else:
             spawned = multiprocessing.get_context("spawn")
-            with ProcessPoolExecutor(1, spawned, initializer=_give_way) as another:
+            with ProcessPoolExecutor(1, spawned) as another:
                 another.submit(_make, weights, kept).result()
         found = _find(kept)
     assert found is not None  # noqa: S101 - it was just made
@@ -78,11 +77,6 @@ def _make(weights: Path, kept: Path) -> None:
         note.write_text(json.dumps({"sha256": sha256, "facts": asdict(network.facts)}))
         path.replace(kept)
         note.replace(kept.with_suffix(".json"))
-
-
-def _give_way() -> None:
-    if hasattr(os, "nice"):
-        os.nice(10)  # whoever is served meanwhile goes first
 
 
 def _sha256_of(path: Path) -> str:

@@ -102,6 +102,7 @@ def select(
     logits: NDArray[np.float32],
     distances: NDArray[np.float32],
     features: NDArray[np.float32],
+    *,
     least_logit: float,
 ) -> Candidates:
     """Keep the places that count.

@@ -5,9 +5,7 @@ import os
 from threading import Lock, local
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from ml_backend.runtimes.network import RawNetwork
 from ml_backend.runtimes.raw_output import CANDIDATES_PER_FINDING, Candidates, Frames, select
@@ -94,7 +92,7 @@ class TorchRuntime:
 
 
 def select_there(
-    logits: torch.Tensor, distances: torch.Tensor, features: torch.Tensor, least_logit: float
+    logits: torch.Tensor, distances: torch.Tensor, features: torch.Tensor, *, least_logit: float
 ) -> Candidates:
     """Do what `select` does where the tensors lie, so that little has to come back from a GPU.
 
@@ -115,8 +113,8 @@ def select_there(
     image, finding, rank = (surest.values >= least_logit).nonzero(as_tuple=True)
     place = surest.indices[image, finding, rank]
 
-    def here(tensor: torch.Tensor) -> NDArray[Any]:
-        return np.asarray(tensor.cpu().numpy())
+    def here(tensor: torch.Tensor) -> Any:  # noqa: ANN401 - of whatever numbers
+        return tensor.cpu().numpy()
 
     return Candidates(
         (images, findings),

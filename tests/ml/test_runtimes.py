@@ -173,7 +173,9 @@ class TestSelectThere:
         logits = torch.zeros(1, 2, 9)
         logits[0, 1, 4] = torch.nan
 
-        assert not select_there(logits, torch.zeros(1, 4, 9), torch.zeros(1, 8), 0.5).is_finite
+        assert not select_there(
+            logits, torch.zeros(1, 4, 9), torch.zeros(1, 8), least_logit=0.5
+        ).is_finite
 
 
 class TestExportedFile:

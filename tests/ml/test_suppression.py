@@ -30,7 +30,7 @@ class Raw:
     def candidates(self, min_score: float) -> Candidates:
         least = np.log(min_score) - np.log1p(-min_score)
         features = np.zeros((len(self.logits), 8), dtype=np.float32)
-        return select(self.logits, self.distances, features, float(least))
+        return select(self.logits, self.distances, features, least_logit=float(least))
 
 
 def raw(logits: dict[tuple[int, int, int], float], *, bins: int = 1, images: int = 1) -> Raw:
@@ -114,9 +114,8 @@ class TestSelect:
         rng = np.random.default_rng(1)
         logits = rng.normal(size=(2, 3, 4000)).astype(np.float32)
 
-        kept = select(
-            logits, np.zeros((2, 4, 4000), np.float32), np.zeros((2, 8), np.float32), -10
-        )
+        distances, features = np.zeros((2, 4, 4000), np.float32), np.zeros((2, 8), np.float32)
+        kept = select(logits, distances, features, least_logit=-10)
 
         for image in range(2):
             for finding in range(3):
