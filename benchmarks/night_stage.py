@@ -144,6 +144,7 @@ def set_stage(
     epochs: int = 1,
     place_readings: PlaceReadings | None = None,
     splits: Sequence[Split] = _SPLITS,
+    with_champion: bool = True,
 ) -> Stage:
     """Make the project: radiographs of the sample, readers, readings, and a weak champion.
 
@@ -158,6 +159,8 @@ def set_stage(
         None.
     splits : sequence of Split
         Of the images, in their order.
+    with_champion : bool
+        Whether a model version that was never trained is champion.
 
     Returns
     -------
@@ -179,7 +182,8 @@ def set_stage(
     register_images(store, _radiographs(splits, place_readings), now=now())
     weak = _untrained(folder / "untrained.pt")
     with store.transaction() as unit:
-        adopt_weights(unit, weak, settings.weights_dir, origin="never trained", now=now())
+        if with_champion:
+            adopt_weights(unit, weak, settings.weights_dir, origin="never trained", now=now())
         unit.readers.ensure([reader.reader_id for reader in SIMULATED_READERS], now=now())
         for number, reader in enumerate(SIMULATED_READERS, start=1):
             email = f"{reader.reader_id}@example.org"

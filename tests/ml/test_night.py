@@ -82,6 +82,26 @@ class TestANight:
         assert stage.told("model versions") == model_versions
         assert len(model_versions) == 2
 
+    def test_crowns_the_first_champion_once_when_it_is_killed_at_the_gate(
+        self, tmp_path: Path
+    ) -> None:
+        stage = set_stage(tmp_path, with_champion=False)
+        child = stage.play_apart()
+        give_up = time.monotonic() + 300
+        begun = "SELECT 1 FROM night_step WHERE name = 'gate'"
+        while not stage.ask(begun) and time.monotonic() < give_up:
+            time.sleep(0.005)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        assert champion(stage) in ([], [("m1",)])
+
+        night = stage.play()
+
+        assert night.retrained.promoted
+        assert champion(stage) == [("m1",)]
+        assert len(stage.told("model versions")) == len(stage.told("decisions of the gate")) == 1
+        assert night.scored["scored"] == 16
+
     def test_keeps_the_champion_when_the_disk_is_full_and_goes_on_when_it_is_not(
         self, tmp_path: Path
     ) -> None:
