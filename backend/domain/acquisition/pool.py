@@ -112,10 +112,10 @@ class ScoredPool:
         """
         if np.array_equal(rows, np.arange(len(self))):
             return self
-        columns = {one.name: getattr(self, one.name) for one in fields(self)}
-        return ScoredPool(
-            **{name: None if column is None else column[rows] for name, column in columns.items()}
-        )
+        columns: dict[str, Any] = {one.name: getattr(self, one.name) for one in fields(self)}
+        for name, column in columns.items():
+            columns[name] = None if column is None else column[rows]
+        return ScoredPool(**columns)
 
     @property
     def is_disputed(self) -> NDArray[np.bool_]:
