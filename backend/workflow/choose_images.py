@@ -123,8 +123,7 @@ def _images_wanted(
     if not readers:
         return 0
     wanted = max(question.wanted[image_id] for image_id in question.pool.image_ids[rows].tolist())
-    number: int = max(ceil(sum(room) / min(wanted, readers)), *room)
-    return number
+    return int(max(ceil(sum(room) / min(wanted, readers)), *room))
 
 
 def _make_batch(

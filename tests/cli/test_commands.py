@@ -212,7 +212,8 @@ class TestQueue:
         assert served(*dry, "--json").json == []  # two readers have read everything, and agree
         told = served(*dry, "--json", OVERREAD_ADAPTIVE_PANELS="False").json
         assert [one["rank"] for one in told] == [3, 4]
-        assert {one["channel"] for one in told} == {"random"}
+        # Two have read them: they are drawn, but are no part of the random sample.
+        assert {one["channel"] for one in told} == {"cold-start"}
         assert {tuple(one["readers"]) for one in told} == {("R3",)}
         assert set(told[0]) == set(before[0])
         shown = served(*dry, OVERREAD_ADAPTIVE_PANELS="False")
