@@ -9,7 +9,12 @@ from numpy.typing import NDArray
 
 from backend.domain.acquisition.cost import CostModel
 from backend.domain.acquisition.evidence import Evidence
-from backend.domain.acquisition.pool import BoxTable, ScoredPool, pool_from_boxes
+from backend.domain.acquisition.pool import (
+    SPREAD_PERCENTILE,
+    BoxTable,
+    ScoredPool,
+    pool_from_boxes,
+)
 from backend.domain.acquisition.strategies import STRATEGIES
 from backend.domain.findings import Finding
 from backend.domain.score_calibration import fit_scoring
@@ -30,7 +35,6 @@ VALIDATED = 6
 LEAST_PROBABILITY = 0.001
 """Boxes below it say nothing of an image."""
 FALSE_MARKS_PER_IMAGE = 1.0
-SPREAD_PERCENTILE = 95
 
 
 @dataclass(frozen=True, slots=True)
