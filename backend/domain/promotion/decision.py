@@ -30,7 +30,7 @@ class GateDecision:
     challenger_map, champion_map : float or None
         mAP@0.4 of both in [0, 1]; None when the test images show no lesion, or without a champion.
     look : int
-        The how-manieth challenger was measured on exactly these test images.
+        The how-manieth challenger was measured on practically these test images.
     best_map : float or None
         The best mAP@0.4 to hold the next ones against.
     """
