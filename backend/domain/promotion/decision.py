@@ -12,7 +12,7 @@ from backend.domain.promotion.guards import ENOUGH_LESIONS, Check, Outcome, guar
 from backend.domain.promotion.verdicts import NEWS_FROM, Circumstances, Verdict, margin
 
 _ERROR = 0.01
-"""Not 5 %: the bootstrap is a tenth too sure, as `benchmarks.gate` shows."""
+"""Not 5 %: the bootstrap's tails are light; `benchmarks.gate` shows what comes of it."""
 
 
 @dataclass(frozen=True, slots=True)
