@@ -74,6 +74,8 @@ def test_holds_the_next_ones_against_real_gains_only() -> None:
     assert decide(*_asked("better")).best_map == 0.35
     by_chance = Case("", "", 0.305, (-0.01, 0.02), best=0.3)
     assert decide(by_chance.comparison(), by_chance.facts()).best_map == 0.3
+    unknown = Case("", "", 0.285, (-0.018, 0.001))
+    assert decide(unknown.comparison(), unknown.facts()).best_map == CHAMPION_MAP
     worse = Case("", "", 0.2, (-0.2, -0.1), best=0.3)
     assert decide(worse.comparison(), worse.facts()).best_map == 0.3
 
