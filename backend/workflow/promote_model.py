@@ -7,8 +7,8 @@ from typing import Any
 
 from backend.domain.models import ModelState, ModelVersion
 from backend.domain.promotion.decision import GateDecision
-from backend.store.records import AuditEvent
 from backend.store.unit_of_work import UnitOfWork
+from backend.workflow.crown_model import crown_model, note_decision, reject_model
 
 
 class NoPreviousChampionError(LookupError):
@@ -70,21 +70,19 @@ def promote_model(
 
     store.models.add(replace(challenger, gate=verdict))
     if not decision.promoted:
-        store.models.set_state(challenger.name, ModelState.REJECTED)
-        _note(store, "reject", challenger, decision.reason, now)
+        reject_model(store, challenger, reason=decision.reason, now=now)
         return ModelState.REJECTED
     if shadow_images and champion is not None:
         _send_into_shadow(store, challenger, decision.reason, now)
         return ModelState.CHALLENGER
-    store.models.crown(challenger.name, now=now, actor="gate", reason=decision.reason)
-    _note(store, "promote", challenger, decision.reason, now)
+    crown_model(store, challenger, reason=decision.reason, now=now)
     return ModelState.CHAMPION
 
 
 def promote_by_hand(
     store: UnitOfWork, name: str, *, actor: str, reason: str, now: datetime
 ) -> ModelVersion:
-    """Make a model version the champion whatever the gate said.
+    """Make a model version the champion whatever the gate said; this empties the shadow.
 
     Parameters
     ----------
@@ -115,8 +113,7 @@ def promote_by_hand(
         )
     model = store.models.get(name)
 
-    store.models.crown(name, now=now, actor=actor, reason=reason)
-    _note(store, "promote", model, reason, now, actor=actor)
+    crown_model(store, model, reason=reason, now=now, actor=actor)
     return store.models.get(name)
 
 
@@ -157,8 +154,7 @@ def roll_back(
 
     champion = promote_by_hand(store, previous.name, actor=actor, reason=reason, now=now)
     if left is not None:
-        store.models.set_state(left.name, ModelState.REJECTED)
-        _note(store, "reject", left, reason, now, actor=actor)
+        reject_model(store, left, reason=reason, now=now, actor=actor)
     return champion
 
 
@@ -168,22 +164,7 @@ def _send_into_shadow(
     """Let a challenger score silently; one that did so before makes room."""
     waiting = store.models.challenger()
     if waiting is not None:
-        store.models.set_state(waiting.name, ModelState.REJECTED)
-        store.model_history.enter_shadow(waiting.name, None)
-        _note(store, "reject", waiting, f"{challenger.name} takes its place in the shadow", now)
+        why = f"{challenger.name} takes its place in the shadow"
+        reject_model(store, waiting, reason=why, now=now)
     store.model_history.enter_shadow(challenger.name, now)
-    _note(store, "shadow", challenger, reason, now)
-
-
-def _note(
-    store: UnitOfWork,
-    action: str,
-    model: ModelVersion,
-    why: str,
-    now: datetime,
-    *,
-    actor: str = "gate",
-) -> None:
-    store.records.note(
-        AuditEvent(now, actor, action, f"model:{model.name}", {"why": why, "map40": model.map40})
-    )
+    note_decision(store, "shadow", challenger, reason, now=now)

@@ -125,6 +125,43 @@ class TestShadow:
 
         assert standing(store)["m2"] == "rejected"
 
+    def test_is_left_when_a_person_crowns_another(self, store: Store) -> None:
+        challenge(store, "m1", Verdict.FIRST, against=None)
+        challenge(store, "m2", Verdict.WORSE, against="m1")
+        challenge(store, "m3", against="m1", shadow_images=9)
+
+        with store.transaction() as unit:
+            promote_by_hand(unit, "m1", actor="ann", reason="it serves already", now=NOW)
+        assert standing(store)["m3"] == "challenger"
+        with store.transaction() as unit:
+            promote_by_hand(unit, "m2", actor="ann", reason="R8 likes it", now=NOW)
+
+        assert standing(store) == {"m1": "retired", "m2": "champion", "m3": "rejected"}
+        left_because = "m3 leaves the shadow: it was held against m1, and m2 serves now."
+        with store.snapshot() as unit:
+            left, event = unit.models.get("m3"), unit.records.events("model:m3")[-1]
+        assert left.shadow_since is None
+        assert left.gate is not None
+        assert left.gate["shadow"] == {"passed": False, "reason": left_because}
+        assert (event.actor, event.action, event.detail["why"]) == ("ann", "reject", left_because)
+
+    def test_is_left_at_a_rollback(self, store: Store) -> None:
+        challenge(store, "m1", Verdict.FIRST, against=None)
+        challenge(store, "m2", against="m1")
+        challenge(store, "m3", against="m2", shadow_images=9)
+
+        assert step_back(store).name == "m1"
+
+        assert standing(store) == {"m1": "champion", "m2": "rejected", "m3": "rejected"}
+
+    def test_is_left_when_another_serves_at_once(self, store: Store) -> None:
+        challenge(store, "m1", Verdict.FIRST, against=None)
+        challenge(store, "m2", against="m1", shadow_images=9)
+
+        challenge(store, "m3", against="m1", shadow_images=0)
+
+        assert standing(store) == {"m1": "retired", "m2": "rejected", "m3": "champion"}
+
 
 class TestPromoteByHand:
     def test_overrules_the_gate_and_names_who(self, store: Store) -> None:
