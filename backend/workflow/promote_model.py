@@ -1,7 +1,7 @@
 """Decide which model version serves."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +9,22 @@ from backend.domain.models import ModelState, ModelVersion
 from backend.domain.promotion.decision import GateDecision
 from backend.store.unit_of_work import UnitOfWork
 from backend.workflow.crown_model import crown_model, note_decision, reject_model
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a challenger stands after the gate.
+
+    Attributes
+    ----------
+    state : ModelState
+        Champion, challenger (in the shadow) or rejected.
+    reason : str
+        Why, in sentences for people.
+    """
+
+    state: ModelState
+    reason: str
 
 
 class NoPreviousChampionError(LookupError):
@@ -31,7 +47,7 @@ def promote_model(
     *,
     shadow_images: int = 0,
     now: datetime,
-) -> ModelState:
+) -> Standing:
     """Let a challenger pass the gate, or turn it away; in one transaction, so never half-way.
 
     Parameters
@@ -52,8 +68,9 @@ def promote_model(
 
     Returns
     -------
-    ModelState
-        The challenger's standing: champion, challenger (in the shadow) or rejected.
+    Standing
+        Rejected, too, is a challenger that passes while another is in the shadow: the one that
+        came first stays there until it is decided on.
 
     Raises
     ------
@@ -68,15 +85,31 @@ def promote_model(
             f"{champion.name if champion else 'nothing'} serves now; train or measure again"
         )
 
-    store.models.add(replace(challenger, gate=verdict))
-    if not decision.promoted:
-        reject_model(store, challenger, reason=decision.reason, now=now)
-        return ModelState.REJECTED
-    if shadow_images and champion is not None:
-        _send_into_shadow(store, challenger, decision.reason, now)
-        return ModelState.CHALLENGER
-    crown_model(store, challenger, reason=decision.reason, now=now)
-    return ModelState.CHAMPION
+    waiting = store.models.challenger()
+    if not decision.passed:
+        standing = Standing(ModelState.REJECTED, decision.reason)
+    elif not shadow_images or champion is None:
+        standing = Standing(ModelState.CHAMPION, decision.reason)
+    elif waiting is None:
+        standing = Standing(ModelState.CHALLENGER, decision.reason)
+    else:
+        reason = (
+            f"{waiting.name} scores in the shadow of {champion.name} still, so {challenger.name} "
+            f"is turned away. {decision.reason}"
+        )
+        standing = Standing(ModelState.REJECTED, reason)
+        verdict = {**verdict, "shadow": {"passed": False, "reason": reason}}
+
+    challenger = replace(challenger, gate=verdict)
+    store.models.add(challenger)
+    if standing.state is ModelState.CHAMPION:
+        crown_model(store, challenger, reason=standing.reason, now=now)
+    elif standing.state is ModelState.CHALLENGER:
+        store.model_history.enter_shadow(challenger.name, now)
+        note_decision(store, "shadow", challenger, standing.reason, now=now)
+    else:
+        reject_model(store, challenger, reason=standing.reason, now=now)
+    return standing
 
 
 def promote_by_hand(
@@ -156,15 +189,3 @@ def roll_back(
     if left is not None:
         reject_model(store, left, reason=reason, now=now, actor=actor)
     return champion
-
-
-def _send_into_shadow(
-    store: UnitOfWork, challenger: ModelVersion, reason: str, now: datetime
-) -> None:
-    """Let a challenger score silently; one that did so before makes room."""
-    waiting = store.models.challenger()
-    if waiting is not None:
-        why = f"{challenger.name} takes its place in the shadow"
-        reject_model(store, waiting, reason=why, now=now)
-    store.model_history.enter_shadow(challenger.name, now)
-    note_decision(store, "shadow", challenger, reason, now=now)

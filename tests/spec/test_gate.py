@@ -16,7 +16,7 @@ def test_gate(case: Case) -> None:
     decision = decide(case.comparison(), case.facts())
 
     assert decision.verdict.value == case.verdict
-    assert decision.promoted is decision.verdict.passes
+    assert decision.passed is decision.verdict.passes
     assert decision.reason.endswith(".")
     assert "m2" in decision.reason or "two cannot be compared" in decision.reason
     assert decision.champion_map == (None if case.comparison() is None else CHAMPION_MAP)
@@ -36,8 +36,8 @@ def test_says_in_numbers_why() -> None:
     decision = decide(*_asked("better"))
 
     assert decision.reason == (
-        "m2 replaces m1: it is better. On 1,500 test images with 2,000 lesions mAP@0.4 is 0.350 "
-        "against 0.300: +0.050, with 95 % certainty not below +0.020, nor above +0.080 (allowed: "
+        "m2 passes against m1: it is better. On 1,500 test images with 2,000 lesions mAP@0.4 is "
+        "0.350 against 0.300: +0.050, with 95 % certainty not below +0.020, nor above +0.080 (allowed: "
         "not below -0.020)."
     )
 

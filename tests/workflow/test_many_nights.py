@@ -88,7 +88,7 @@ class TestManyNights:
             level = 0.4 + 0.03 * (night % 3)  # new readings make the test images harder or easier
             decision = meet(store, read_and_cut(store, night), night, compared(level - lost))
             verdicts[decision.verdict] += 1
-            lost += WORSE_BY * decision.promoted
+            lost += WORSE_BY * decision.passed
 
         assert 0 < lost <= margin(TEST_IMAGES) + 1e-9
         assert set(verdicts) == {Verdict.NOT_WORSE, Verdict.NO_NEWS, Verdict.SLIPPING}

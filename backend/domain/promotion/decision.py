@@ -45,8 +45,8 @@ class GateDecision:
     best_map: float | None
 
     @property
-    def promoted(self) -> bool:
-        """Whether the challenger takes the champion's place."""
+    def passed(self) -> bool:
+        """Whether the challenger may take the champion's place, at once or from the shadow."""
         return self.verdict.passes
 
     def as_json(self) -> dict[str, Any]:
@@ -57,7 +57,7 @@ class GateDecision:
         dict
             What is kept with the model version.
         """
-        return {**asdict(self), "promoted": self.promoted}
+        return {**asdict(self), "passed": self.passed}
 
 
 def decide(comparison: Comparison | None, facts: Circumstances) -> GateDecision:

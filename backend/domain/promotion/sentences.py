@@ -45,9 +45,9 @@ def reason(
     if comparison is None:
         return f"{old} stays: the test images show no finding, so the two cannot be compared."
     said = {
-        Verdict.BETTER: f"{new} replaces {old}: it is better.",
-        Verdict.NOT_WORSE: f"{new} replaces {old}: it is not worse, and {facts.news:.0%} of what "
-        "it learned from is new.",
+        Verdict.BETTER: f"{new} passes against {old}: it is better.",
+        Verdict.NOT_WORSE: f"{new} passes against {old}: it is not worse, and {facts.news:.0%} of "
+        "what it learned from is new.",
         Verdict.NO_NEWS: f"{old} stays: {new} is as good, but only {facts.news:.0%} of what it "
         f"learned from is new; a swap of equals needs {NEWS_FROM:.0%}.",
         Verdict.SLIPPING: f"{old} stays: {new} is not worse than it, but too far below the best "
