@@ -37,8 +37,8 @@ def test_says_in_numbers_why() -> None:
 
     assert decision.reason == (
         "m2 passes against m1: it is better. On 1,500 test images with 2,000 lesions mAP@0.4 is "
-        "0.350 against 0.300: +0.050, with 95 % certainty not below +0.020, nor above +0.080 (allowed: "
-        "not below -0.020)."
+        "0.350 against 0.300: +0.050, with 95 % certainty not below +0.020, nor above +0.080 "
+        "(allowed: not below -0.020)."
     )
 
 
