@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from backend.domain.images import Split
 from backend.domain.worklists import EntryKind, EntryState
 from backend.store.tables import (
+    ConsensusRow,
     DatasetImageRow,
     DatasetVersionRow,
     ReadingRow,
@@ -100,6 +101,26 @@ class DatasetHistory:
         """
         query = select(DatasetImageRow.image_id).where(DatasetImageRow.split.in_(list(splits)))
         return set(self._session.scalars(query.distinct()))
+
+    def learned_from(self, name: str) -> dict[str, str]:
+        """Return what the training images of a dataset version were known from.
+
+        Parameters
+        ----------
+        name : str
+            The dataset version.
+
+        Returns
+        -------
+        dict of str to str
+            Image id to a hash of the readings and verdicts that its boxes come from.
+        """
+        query = (
+            select(DatasetImageRow.image_id, ConsensusRow.readings_sha256)
+            .join(ConsensusRow, ConsensusRow.id == DatasetImageRow.consensus_id)
+            .where(DatasetImageRow.dataset_version == name, DatasetImageRow.split == Split.TRAIN)
+        )
+        return dict(self._session.execute(query).all())
 
     def chosen_by_design(self, chance: Collection[str]) -> set[str]:
         """Return the images that the queue chose for what they seemed to show.

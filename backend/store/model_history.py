@@ -118,24 +118,20 @@ class ModelHistory:
         """
         self._set(name, shadow_since=since)
 
-    def looks(self) -> list[tuple[str, Mapping[str, Any]]]:
-        """Return every verdict of the gate.
+    def looks(self) -> list[str]:
+        """Return on which dataset version every challenger before the gate was tested.
 
         Returns
         -------
-        list of (str, mapping)
-            Dataset version that was tested on, and the verdict; oldest first.
+        list of str
+            Names of dataset versions, one for each verdict of the gate; oldest first.
         """
         query = (
-            select(ModelVersionRow.dataset_version, ModelVersionRow.gate)
+            select(ModelVersionRow.dataset_version)
             .where(ModelVersionRow.gate.is_not(None), ModelVersionRow.dataset_version.is_not(None))
             .order_by(ModelVersionRow.created_at, ModelVersionRow.name)
         )
-        return [
-            (dataset_version, gate)
-            for dataset_version, gate in self._session.execute(query)
-            if dataset_version is not None and gate is not None
-        ]
+        return [name for name in self._session.scalars(query) if name is not None]
 
     def tested_on(self, dataset_versions: Collection[str]) -> dict[str, set[str]]:
         """Return the test images of dataset versions.

@@ -5,8 +5,8 @@ from datetime import datetime
 from pathlib import Path
 
 from backend.domain.models import ModelState, ModelVersion
-from backend.store.records import AuditEvent
 from backend.store.unit_of_work import UnitOfWork
+from backend.workflow.crown_model import crown_model
 
 
 def adopt_weights(
@@ -54,6 +54,7 @@ def adopt_weights(
             report={"origin": origin},
         )
     )
-    store.models.crown(name, now=now, reason=origin)
-    store.records.note(AuditEvent(now, "system", "adopt", f"model:{name}", {"origin": origin}))
+    crown_model(
+        store, store.models.get(name), reason=origin, now=now, actor="system", action="adopt"
+    )
     return store.models.get(name)

@@ -1,11 +1,12 @@
 """Hold a challenger against the champion, and decide."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from backend.domain.dataset import DatasetVersion
 from backend.domain.images import Split
+from backend.domain.models import ModelVersion
 from backend.domain.promotion.changes import Comparison
 from backend.domain.promotion.decision import GateDecision, decide
 from backend.domain.promotion.news import share_of_news
@@ -91,25 +92,26 @@ def kept_verdict(challenge: Challenge, decision: GateDecision) -> dict[str, Any]
 
 
 def _circumstances(store: UnitOfWork, challenge: Challenge) -> Circumstances:
-    verdicts = store.model_history.looks()
-    champion = challenge.champion
-    trained_on = None if champion is None else store.models.get(champion).dataset_version
+    champion = None if challenge.champion is None else store.models.get(challenge.champion)
+    learned = store.dataset_history.learned_from
+    known = None
+    if champion is not None and champion.dataset_version is not None:
+        known = learned(champion.dataset_version)
     return Circumstances(
         challenger=challenge.name,
-        champion=champion,
+        champion=challenge.champion,
         challenger_map=challenge.map40,
         problems=challenge.problems,
-        news=share_of_news(
-            None if trained_on is None else store.datasets.get(trained_on), challenge.version
-        ),
-        look=1 + _looks(store, challenge, [dataset_version for dataset_version, _ in verdicts]),
-        best_map=_best([gate for _, gate in verdicts], challenge.test_sha256),
+        news=share_of_news(known, learned(challenge.version.name)),
+        look=1 + _looks(store, challenge),
+        best_map=_best(champion, challenge.comparison),
     )
 
 
-def _looks(store: UnitOfWork, challenge: Challenge, dataset_versions: Sequence[str]) -> int:
+def _looks(store: UnitOfWork, challenge: Challenge) -> int:
     """Return how many challengers were tested on practically the same images."""
     own = {member.image.id for member in challenge.version.in_split(Split.TEST)}
+    dataset_versions = store.model_history.looks()
     tested = store.model_history.tested_on(set(dataset_versions))
     return sum(
         len(own & tested[name]) >= SAME_TEST_SET * max(len(own), len(tested[name]))
@@ -117,11 +119,15 @@ def _looks(store: UnitOfWork, challenge: Challenge, dataset_versions: Sequence[s
     )
 
 
-def _best(verdicts: Sequence[Mapping[str, Any]], sha256: str) -> float | None:
-    """Return the best that a champion reached on exactly these images."""
-    reached = [
-        verdict["best_map"]
-        for verdict in verdicts
-        if verdict.get("test_sha256") == sha256 and verdict.get("best_map") is not None
-    ]
-    return reached[-1] if reached else None
+def _best(champion: ModelVersion | None, comparison: Comparison | None) -> float | None:
+    """Return what the best that ever served would reach on today's test images.
+
+    Test images change whenever something is read, so that best was not measured on these. How
+    far the champion lay below it when it was crowned is in the champion's verdict.
+    """
+    if champion is None or champion.gate is None or comparison is None:
+        return None
+    best, own = champion.gate.get("best_map"), champion.gate.get("challenger_map")
+    if not isinstance(best, int | float) or not isinstance(own, int | float):
+        return None
+    return comparison.map40.champion + best - own

@@ -1,14 +1,30 @@
 """Decide which model version serves."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from backend.domain.models import ModelState, ModelVersion
 from backend.domain.promotion.decision import GateDecision
-from backend.store.records import AuditEvent
 from backend.store.unit_of_work import UnitOfWork
+from backend.workflow.crown_model import crown_model, note_decision, reject_model
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a challenger stands after the gate.
+
+    Attributes
+    ----------
+    state : ModelState
+        Champion, challenger (in the shadow) or rejected.
+    reason : str
+        Why, in sentences for people.
+    """
+
+    state: ModelState
+    reason: str
 
 
 class NoPreviousChampionError(LookupError):
@@ -31,7 +47,7 @@ def promote_model(
     *,
     shadow_images: int = 0,
     now: datetime,
-) -> ModelState:
+) -> Standing:
     """Let a challenger pass the gate, or turn it away; in one transaction, so never half-way.
 
     Parameters
@@ -52,8 +68,9 @@ def promote_model(
 
     Returns
     -------
-    ModelState
-        The challenger's standing: champion, challenger (in the shadow) or rejected.
+    Standing
+        Rejected, too, is a challenger that passes while another is in the shadow: the one that
+        came first stays there until it is decided on.
 
     Raises
     ------
@@ -68,23 +85,37 @@ def promote_model(
             f"{champion.name if champion else 'nothing'} serves now; train or measure again"
         )
 
-    store.models.add(replace(challenger, gate=verdict))
-    if not decision.promoted:
-        store.models.set_state(challenger.name, ModelState.REJECTED)
-        _note(store, "reject", challenger, decision.reason, now)
-        return ModelState.REJECTED
-    if shadow_images and champion is not None:
-        _send_into_shadow(store, challenger, decision.reason, now)
-        return ModelState.CHALLENGER
-    store.models.crown(challenger.name, now=now, actor="gate", reason=decision.reason)
-    _note(store, "promote", challenger, decision.reason, now)
-    return ModelState.CHAMPION
+    waiting = store.models.challenger()
+    if not decision.passed:
+        standing = Standing(ModelState.REJECTED, decision.reason)
+    elif not shadow_images or champion is None:
+        standing = Standing(ModelState.CHAMPION, decision.reason)
+    elif waiting is None:
+        standing = Standing(ModelState.CHALLENGER, decision.reason)
+    else:
+        reason = (
+            f"{waiting.name} scores in the shadow of {champion.name} still, so {challenger.name} "
+            f"is turned away. {decision.reason}"
+        )
+        standing = Standing(ModelState.REJECTED, reason)
+        verdict = {**verdict, "shadow": {"passed": False, "reason": reason}}
+
+    challenger = replace(challenger, gate=verdict)
+    store.models.add(challenger)
+    if standing.state is ModelState.CHAMPION:
+        crown_model(store, challenger, reason=standing.reason, now=now)
+    elif standing.state is ModelState.CHALLENGER:
+        store.model_history.enter_shadow(challenger.name, now)
+        note_decision(store, "shadow", challenger, standing.reason, now=now)
+    else:
+        reject_model(store, challenger, reason=standing.reason, now=now)
+    return standing
 
 
 def promote_by_hand(
     store: UnitOfWork, name: str, *, actor: str, reason: str, now: datetime
 ) -> ModelVersion:
-    """Make a model version the champion whatever the gate said.
+    """Make a model version the champion whatever the gate said; this empties the shadow.
 
     Parameters
     ----------
@@ -115,8 +146,7 @@ def promote_by_hand(
         )
     model = store.models.get(name)
 
-    store.models.crown(name, now=now, actor=actor, reason=reason)
-    _note(store, "promote", model, reason, now, actor=actor)
+    crown_model(store, model, reason=reason, now=now, actor=actor)
     return store.models.get(name)
 
 
@@ -157,33 +187,5 @@ def roll_back(
 
     champion = promote_by_hand(store, previous.name, actor=actor, reason=reason, now=now)
     if left is not None:
-        store.models.set_state(left.name, ModelState.REJECTED)
-        _note(store, "reject", left, reason, now, actor=actor)
+        reject_model(store, left, reason=reason, now=now, actor=actor)
     return champion
-
-
-def _send_into_shadow(
-    store: UnitOfWork, challenger: ModelVersion, reason: str, now: datetime
-) -> None:
-    """Let a challenger score silently; one that did so before makes room."""
-    waiting = store.models.challenger()
-    if waiting is not None:
-        store.models.set_state(waiting.name, ModelState.REJECTED)
-        store.model_history.enter_shadow(waiting.name, None)
-        _note(store, "reject", waiting, f"{challenger.name} takes its place in the shadow", now)
-    store.model_history.enter_shadow(challenger.name, now)
-    _note(store, "shadow", challenger, reason, now)
-
-
-def _note(
-    store: UnitOfWork,
-    action: str,
-    model: ModelVersion,
-    why: str,
-    now: datetime,
-    *,
-    actor: str = "gate",
-) -> None:
-    store.records.note(
-        AuditEvent(now, actor, action, f"model:{model.name}", {"why": why, "map40": model.map40})
-    )

@@ -2,17 +2,18 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
 
 from backend.domain.edits import edits_between
-from backend.domain.models import ModelState, ModelVersion
+from backend.domain.models import ModelVersion
 from backend.domain.predictions import Prediction
 from backend.domain.promotion.shadow import ShadowImage, ShadowVerdict, judge_shadow
 from backend.domain.readings import Arm, Reading
-from backend.store.records import AuditEvent
 from backend.store.unit_of_work import UnitOfWork
+from backend.workflow.crown_model import crown_model, reject_model
 
 
 def settle_shadow(
@@ -53,20 +54,11 @@ def settle_shadow(
     store.model_history.keep_gate(challenger.name, gate)
     if verdict.passed is None:
         return verdict
+    challenger = replace(challenger, gate=gate)
     if verdict.passed:
-        store.models.crown(challenger.name, now=now, actor="gate", reason=verdict.reason)
+        crown_model(store, challenger, reason=verdict.reason, now=now)
     else:
-        store.models.set_state(challenger.name, ModelState.REJECTED)
-        store.model_history.enter_shadow(challenger.name, None)
-    store.records.note(
-        AuditEvent(
-            now,
-            "gate",
-            "promote" if verdict.passed else "reject",
-            f"model:{challenger.name}",
-            {"why": verdict.reason, "map40": challenger.map40},
-        )
-    )
+        reject_model(store, challenger, reason=verdict.reason, now=now)
     return verdict
 
 

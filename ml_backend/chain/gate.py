@@ -126,15 +126,15 @@ def gate(
             unit.training_runs.end(
                 trained.training_run,
                 state="finished",
-                outcome=decision.reason,
+                outcome=standing.reason,
                 model_version=challenger.name,
                 now=now,
             )
             gated = Gated(
                 challenger.name,
-                promoted=standing is ModelState.CHAMPION,
-                standing=standing.value,
-                reason=decision.reason,
+                promoted=standing.state is ModelState.CHAMPION,
+                standing=standing.state.value,
+                reason=standing.reason,
                 map40=decision.challenger_map,
                 champion_map40=decision.champion_map,
             )

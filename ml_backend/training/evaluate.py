@@ -90,7 +90,7 @@ def as_measured(
                 image_id: as_probabilities(boxes, scoring)
                 for image_id, boxes in predictions.items()
             },
-            weights={member.image.id: getattr(member, "weight", 1.0) for member in images},
+            weights={member.image.id: member.weight for member in images},
         ),
         scoring.thresholds if scoring else {},
     )

@@ -15,7 +15,7 @@ from tests.store.samples import LATER, model, serve
 REASON = "R8 and R9 prefer its boxes"
 GATE = {
     "verdict": "too little evidence",
-    "promoted": False,
+    "passed": False,
     "reason": "m1 stays: there is too little evidence that m2 is not worse.",
     "checks": [{"name": "ILD", "outcome": "passed", "sentence": "ILD (40 lesions): no harm."}],
     "look": 3,

@@ -33,6 +33,7 @@ class Case:
     sensitivity: tuple[float, float] = (-0.01, 0.02)
     p_unharmed: float = 0.9
     critical: Flips = Flips(40, 0, 0)  # noqa: RUF009 - frozen
+    on_empties: tuple[float, float] = (0.5, 0.6)
     p_more_on_empties: float = 0.1
     p_less_calibrated: float = 0.1
 
@@ -54,7 +55,7 @@ class Case:
             return None
         low, high = self.bounds
         map40 = Change(CHAMPION_MAP, self.challenger, low, high, (high - low) / 3.29)
-        empties = Harm(0.5, 0.6, self.p_more_on_empties)
+        empties = Harm(*self.on_empties, self.p_more_on_empties)
         calibration = Harm(0.03, 0.05, self.p_less_calibrated)
         return Comparison(
             images=self.images,
@@ -113,6 +114,8 @@ CASES = (
          critical=Flips(40, 3, 2)),
     Case("better, but more marks on images without findings", "harmful", 0.35, (0.02, 0.08),
          p_more_on_empties=0.85),
+    Case("better, 1 mark on 100 images without findings where there was none", "better", 0.35,
+         (0.02, 0.08), on_empties=(0.0, 0.01), p_more_on_empties=0.0),
     Case("better, but scores mean less", "harmful", 0.35, (0.02, 0.08), p_less_calibrated=0.85),
     Case("better, but learned from a test image", "unsound", 0.35, (0.02, 0.08),
          problem="it learned from test images"),

@@ -16,7 +16,7 @@ def test_gate(case: Case) -> None:
     decision = decide(case.comparison(), case.facts())
 
     assert decision.verdict.value == case.verdict
-    assert decision.promoted is decision.verdict.passes
+    assert decision.passed is decision.verdict.passes
     assert decision.reason.endswith(".")
     assert "m2" in decision.reason or "two cannot be compared" in decision.reason
     assert decision.champion_map == (None if case.comparison() is None else CHAMPION_MAP)
@@ -36,9 +36,9 @@ def test_says_in_numbers_why() -> None:
     decision = decide(*_asked("better"))
 
     assert decision.reason == (
-        "m2 replaces m1: it is better. On 1,500 test images with 2,000 lesions mAP@0.4 is 0.350 "
-        "against 0.300: +0.050, with 95 % certainty not below +0.020, nor above +0.080 (allowed: "
-        "not below -0.020)."
+        "m2 passes against m1: it is better. On 1,500 test images with 2,000 lesions mAP@0.4 is "
+        "0.350 against 0.300: +0.050, with 95 % certainty not below +0.020, nor above +0.080 "
+        "(allowed: not below -0.020)."
     )
 
 
@@ -74,6 +74,8 @@ def test_holds_the_next_ones_against_real_gains_only() -> None:
     assert decide(*_asked("better")).best_map == 0.35
     by_chance = Case("", "", 0.305, (-0.01, 0.02), best=0.3)
     assert decide(by_chance.comparison(), by_chance.facts()).best_map == 0.3
+    unknown = Case("", "", 0.285, (-0.018, 0.001))
+    assert decide(unknown.comparison(), unknown.facts()).best_map == CHAMPION_MAP
     worse = Case("", "", 0.2, (-0.2, -0.1), best=0.3)
     assert decide(worse.comparison(), worse.facts()).best_map == 0.3
 

@@ -107,7 +107,7 @@ class TestModelCard:
         assert "&lt;script" in html
         outside = re.findall(r"(?:src|href|url)\s*[=(]\s*[\"']?https?:", html)
         assert outside == []
-        assert "m2 replaces m1: it is better." in html
+        assert "m2 passes against m1: it is better." in html
         assert html.count("<svg") == 2
 
     def test_lies_beside_the_weights_for_people_and_for_programs(

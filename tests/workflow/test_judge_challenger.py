@@ -16,7 +16,7 @@ from backend.domain.promotion.verdicts import Verdict
 from backend.store.unit_of_work import Store
 from backend.workflow.cut_training_set import cut_training_set
 from backend.workflow.judge_challenger import Challenge, judge_challenger, kept_verdict
-from backend.workflow.promote_model import promote_model
+from backend.workflow.promote_model import promote_by_hand, promote_model
 from backend.workflow.reconcile_store import reconcile_store
 from tests.store.samples import NOW, model, read_by_a_crowd
 from tests.unit.domain.metrics.made_up_marks import Predictions, made_up_model
@@ -50,6 +50,7 @@ def challenge(
     champion: tuple[str, MeasuredModel] | None = None,
     *,
     problems: tuple[str, ...] = (),
+    shadow_images: int = 0,
 ) -> GateDecision:
     given = Challenge(
         name,
@@ -67,6 +68,7 @@ def challenge(
             replace(model(name), dataset_version=version.name, map40=own.map40),
             decision,
             kept_verdict(given, decision),
+            shadow_images=shadow_images,
             now=LATER,
         )
     return decision
@@ -137,6 +139,35 @@ class TestJudgeChallenger:
         bad = measured(version, 2, sensitivity=0.1)
 
         assert challenge(store, version, "m2", bad, ("m1", good)).verdict is Verdict.WORSE
+
+
+class TestTheBestThatServed:
+    def test_is_not_one_that_only_passed_the_gate(
+        self, store: Store, version: DatasetVersion
+    ) -> None:
+        middling, good = (measured(version, 1, sensitivity=share) for share in (0.5, 1.0))
+        challenge(store, version, "m1", middling)
+        passed = challenge(store, version, "m2", good, ("m1", middling), shadow_images=9)
+
+        decision = challenge(store, version, "m3", middling, ("m1", middling))
+
+        assert passed.verdict is Verdict.BETTER
+        assert decision.verdict is Verdict.NO_NEWS
+        assert decision.best_map == middling.map40
+
+    def test_is_remembered_when_a_person_crowns_a_worse_one(
+        self, store: Store, version: DatasetVersion
+    ) -> None:
+        good, bad = (measured(version, 1, sensitivity=share) for share in (1.0, 0.5))
+        challenge(store, version, "m1", good)
+        challenge(store, version, "m2", bad, ("m1", good))
+        with store.transaction() as unit:
+            promote_by_hand(unit, "m2", actor="ann", reason="R8 likes it", now=LATER)
+
+        decision = challenge(store, version, "m3", bad, ("m2", bad))
+
+        assert decision.verdict is Verdict.SLIPPING
+        assert decision.best_map == pytest.approx(good.map40)
 
 
 class TestServiceAndLooks:

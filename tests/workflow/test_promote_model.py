@@ -41,7 +41,7 @@ def challenge(
             {**decision.as_json(), "champion": against},
             shadow_images=shadow_images,
             now=NOW + timedelta(hours=int(name[1:])),
-        )
+        ).state
 
 
 def standing(store: Store) -> dict[str, str]:
@@ -70,7 +70,7 @@ class TestPromoteModel:
         assert (first.model_version, first.ended_at) == ("m1", second.began_at)
         assert (second.actor, second.reason, second.ended_at) == ("gate", "It is better.", None)
         assert kept is not None
-        assert (kept["verdict"], kept["promoted"], kept["champion"]) == ("better", True, "m1")
+        assert (kept["verdict"], kept["passed"], kept["champion"]) == ("better", True, "m1")
 
     def test_turns_away_one_that_does_not(self, store: Store) -> None:
         challenge(store, "m1", Verdict.FIRST, against=None)
@@ -107,23 +107,67 @@ class TestShadow:
         assert waiting is not None
         assert waiting.shadow_since == NOW + timedelta(hours=2)
 
-    def test_has_room_for_one(self, store: Store) -> None:
+    def test_has_room_for_one_and_is_left_to_who_came_first(self, store: Store) -> None:
         challenge(store, "m1", Verdict.FIRST, against=None)
         challenge(store, "m2", against="m1", shadow_images=9)
 
-        challenge(store, "m3", against="m1", shadow_images=9)
+        entered = challenge(store, "m3", against="m1", shadow_images=9)
 
-        assert standing(store) == {"m1": "champion", "m2": "rejected", "m3": "challenger"}
+        assert entered is ModelState.REJECTED
+        assert standing(store) == {"m1": "champion", "m2": "challenger", "m3": "rejected"}
         with store.snapshot() as unit:
-            reasons = [event.detail["why"] for event in unit.records.events("model:m2")]
-            assert unit.models.get("m2").shadow_since is None
-        assert reasons[-1] == "m3 takes its place in the shadow"
+            waiting, turned_away = unit.models.get("m2"), unit.models.get("m3")
+            [event] = unit.records.events("model:m3")
+        assert waiting.shadow_since == NOW + timedelta(hours=2)
+        assert turned_away.gate is not None
+        assert turned_away.gate["shadow"] == {
+            "passed": False,
+            "reason": "m2 scores in the shadow of m1 still, so m3 is turned away. It is better.",
+        }
+        assert event.detail["why"] == turned_away.gate["shadow"]["reason"]
 
     def test_is_not_for_one_that_does_not_pass(self, store: Store) -> None:
         challenge(store, "m1", Verdict.FIRST, against=None)
         challenge(store, "m2", Verdict.TOO_LITTLE, against="m1", shadow_images=9)
 
         assert standing(store)["m2"] == "rejected"
+
+    def test_is_left_when_a_person_crowns_another(self, store: Store) -> None:
+        challenge(store, "m1", Verdict.FIRST, against=None)
+        challenge(store, "m2", Verdict.WORSE, against="m1")
+        challenge(store, "m3", against="m1", shadow_images=9)
+
+        with store.transaction() as unit:
+            promote_by_hand(unit, "m1", actor="ann", reason="it serves already", now=NOW)
+        assert standing(store)["m3"] == "challenger"
+        with store.transaction() as unit:
+            promote_by_hand(unit, "m2", actor="ann", reason="R8 likes it", now=NOW)
+
+        assert standing(store) == {"m1": "retired", "m2": "champion", "m3": "rejected"}
+        left_because = "m3 leaves the shadow: it was held against m1, and m2 serves now."
+        with store.snapshot() as unit:
+            left, event = unit.models.get("m3"), unit.records.events("model:m3")[-1]
+        assert left.shadow_since is None
+        assert left.gate is not None
+        assert left.gate["shadow"] == {"passed": False, "reason": left_because}
+        assert (event.actor, event.action, event.detail["why"]) == ("ann", "reject", left_because)
+
+    def test_is_left_at_a_rollback(self, store: Store) -> None:
+        challenge(store, "m1", Verdict.FIRST, against=None)
+        challenge(store, "m2", against="m1")
+        challenge(store, "m3", against="m2", shadow_images=9)
+
+        assert step_back(store).name == "m1"
+
+        assert standing(store) == {"m1": "champion", "m2": "rejected", "m3": "rejected"}
+
+    def test_is_left_when_another_serves_at_once(self, store: Store) -> None:
+        challenge(store, "m1", Verdict.FIRST, against=None)
+        challenge(store, "m2", against="m1", shadow_images=9)
+
+        challenge(store, "m3", against="m1", shadow_images=0)
+
+        assert standing(store) == {"m1": "retired", "m2": "rejected", "m3": "champion"}
 
 
 class TestPromoteByHand:

@@ -98,6 +98,12 @@ class TestSettleShadow:
 
         assert standing(store) == {"m1": "champion", "m2": ModelState.REJECTED.value}
         assert settle(store) is None
+        with store.snapshot() as unit:
+            kept, event = unit.models.get("m2").gate, unit.records.events("model:m2")[-1]
+        assert kept is not None
+        assert (kept["shadow"]["passed"], kept["shadow"]["images"]) == (False, 6)
+        assert kept["shadow"]["reason"].startswith("m1 stays: on 6 images")
+        assert (event.action, event.detail["why"]) == ("reject", kept["shadow"]["reason"])
 
     def test_ends_when_shadow_mode_is_switched_off(self, store: Store) -> None:
         in_the_shadow(store, champion=RIGHT, challenger=WRONG)

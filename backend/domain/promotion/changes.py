@@ -13,7 +13,12 @@ HARM_IN_PRECISION = 0.05
 """So much average precision a finding may not lose."""
 
 HARM_ON_EMPTIES = 1.05
-"""By this factor the marks on images without a lesion may not grow."""
+"""By more than this factor, and `FEW_ON_EMPTIES` on top, the marks on images without a lesion may
+not grow."""
+
+FEW_ON_EMPTIES = 0.05
+"""So many marks per image without a lesion are borne whatever the champion shows: a factor of none
+is none, and a champion without any could be replaced only by another without any."""
 
 HARM_IN_CALIBRATION = 0.01
 """By so much a calibration error may not grow."""

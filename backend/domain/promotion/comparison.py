@@ -16,6 +16,7 @@ from backend.domain.metrics.shown_marks import MarksOnEmpties, is_found
 from backend.domain.metrics.strata import strata_of
 from backend.domain.promotion.changes import (
     CRITICAL,
+    FEW_ON_EMPTIES,
     HARM_IN_CALIBRATION,
     HARM_IN_PRECISION,
     HARM_ON_EMPTIES,
@@ -116,7 +117,7 @@ def compare(
             rate: _change(at[:, column], drawn[:, :, column])
             for column, rate in enumerate(FROC_RATES, start=_SENSITIVITIES)
         },
-        empties=_harm(at, drawn, _EMPTIES, factor=HARM_ON_EMPTIES),
+        empties=_harm(at, drawn, _EMPTIES, more=FEW_ON_EMPTIES, factor=HARM_ON_EMPTIES),
         d_ece=_harm(at, drawn, _D_ECE, more=HARM_IN_CALIBRATION),
         la_ece=_harm(at, drawn, _LA_ECE, more=HARM_IN_CALIBRATION),
         critical=_flips(champion, challenger),

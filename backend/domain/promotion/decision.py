@@ -30,9 +30,10 @@ class GateDecision:
     challenger_map, champion_map : float or None
         mAP@0.4 of both in [0, 1]; None when the test images show no lesion, or without a champion.
     look : int
-        The how-manieth challenger was measured on exactly these test images.
+        The how-manieth challenger was measured on practically these test images.
     best_map : float or None
-        The best mAP@0.4 to hold the next ones against.
+        The best mAP@0.4 on these test images to hold the next ones against, should this
+        challenger be crowned.
     """
 
     verdict: Verdict
@@ -44,8 +45,8 @@ class GateDecision:
     best_map: float | None
 
     @property
-    def promoted(self) -> bool:
-        """Whether the challenger takes the champion's place."""
+    def passed(self) -> bool:
+        """Whether the challenger may take the champion's place, at once or from the shadow."""
         return self.verdict.passes
 
     def as_json(self) -> dict[str, Any]:
@@ -56,7 +57,7 @@ class GateDecision:
         dict
             What is kept with the model version.
         """
-        return {**asdict(self), "promoted": self.promoted}
+        return {**asdict(self), "passed": self.passed}
 
 
 def decide(comparison: Comparison | None, facts: Circumstances) -> GateDecision:
@@ -101,7 +102,7 @@ def decide(comparison: Comparison | None, facts: Circumstances) -> GateDecision:
         challenger_map=facts.challenger_map,
         champion_map=comparison.map40.champion if comparison is not None else None,
         look=facts.look,
-        best_map=_ladder(comparison, facts) if verdict.passes else facts.best_map,
+        best_map=_ladder(comparison, facts),
     )
 
 
@@ -162,7 +163,8 @@ def _is_better(comparison: Comparison, facts: Circumstances) -> bool:
 def _ladder(comparison: Comparison | None, facts: Circumstances) -> float | None:
     """Return the best mAP to hold the next ones against: only real gains move it."""
     new, best = facts.challenger_map, facts.best_map
-    if best is None or new is None:
-        return new
-    step = 0.0 if comparison is None else comparison.map40.standard_error
-    return new if new > best + step else best
+    if comparison is None:
+        return new if best is None else best
+    change = comparison.map40
+    best = change.champion if best is None else best
+    return change.challenger if change.challenger > best + change.standard_error else best

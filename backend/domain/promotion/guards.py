@@ -8,6 +8,7 @@ from math import comb
 from backend.domain.findings import Finding
 from backend.domain.promotion.changes import (
     CRITICAL,
+    FEW_ON_EMPTIES,
     HARM_IN_CALIBRATION,
     HARM_IN_PRECISION,
     HARM_ON_EMPTIES,
@@ -209,8 +210,8 @@ def _empties(harm: Harm | None) -> Iterator[Check]:
         "marks on images without findings",
         Outcome.HARMED if is_harmed else Outcome.PASSED,
         f"On images without findings readers would see {harm.challenger:.2f} marks per image "
-        f"against {harm.champion:.2f}; {said} (over {HARM_ON_EMPTIES - 1:.0%} more in "
-        f"{harm.p_harmed:.0%} of the resamples).",
+        f"against {harm.champion:.2f}; {said} (over {HARM_ON_EMPTIES - 1:.0%} and "
+        f"{FEW_ON_EMPTIES:g} more in {harm.p_harmed:.0%} of the resamples).",
     )
 
 

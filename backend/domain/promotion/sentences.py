@@ -45,13 +45,13 @@ def reason(
     if comparison is None:
         return f"{old} stays: the test images show no finding, so the two cannot be compared."
     said = {
-        Verdict.BETTER: f"{new} replaces {old}: it is better.",
-        Verdict.NOT_WORSE: f"{new} replaces {old}: it is not worse, and {facts.news:.0%} of what "
-        "it learned from is new.",
+        Verdict.BETTER: f"{new} passes against {old}: it is better.",
+        Verdict.NOT_WORSE: f"{new} passes against {old}: it is not worse, and {facts.news:.0%} of "
+        "what it learned from is new.",
         Verdict.NO_NEWS: f"{old} stays: {new} is as good, but only {facts.news:.0%} of what it "
         f"learned from is new; a swap of equals needs {NEWS_FROM:.0%}.",
-        Verdict.SLIPPING: f"{old} stays: {new} is not worse than it, but lies below the best that "
-        f"served, whose mAP@0.4 on these images was {facts.best_map or 0:.3f}.",
+        Verdict.SLIPPING: f"{old} stays: {new} is not worse than it, but too far below the best "
+        f"that served, whose mAP@0.4 on these images would be {facts.best_map or 0:.3f}.",
         Verdict.TOO_LITTLE: f"{old} stays: there is too little evidence that {new} is not worse.",
         Verdict.WORSE: f"{old} stays: {new} is worse.",
         Verdict.HARMFUL: f"{old} stays: {new} does harm.",

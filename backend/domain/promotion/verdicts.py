@@ -43,11 +43,13 @@ class Circumstances:
     problems : sequence of str
         Why the challenger cannot be trusted at all; none is normal.
     news : float
-        Share of the training images that are new or were read anew since the champion's.
+        Share of the training images that are new or were read or adjudicated anew since the
+        champion's.
     look : int
-        The how-manieth challenger is measured on exactly these test images; the first is 1.
+        The how-manieth challenger is measured on practically these test images; the first is 1.
     best_map : float or None
-        The best mAP@0.4 that a champion reached on exactly these test images; None for the first.
+        What the best that ever served would reach on these test images: the champion's mAP@0.4
+        and how far it was below that best when it was crowned; None where that is not known.
     """
 
     challenger: str

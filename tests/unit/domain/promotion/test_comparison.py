@@ -12,6 +12,7 @@ from backend.domain.metrics.strata import SMALLEST, strata_of
 from backend.domain.predictions import PredictedBox
 from backend.domain.promotion.changes import Comparison
 from backend.domain.promotion.comparison import IncomparableModelsError, compare
+from backend.domain.promotion.guards import HARMED_FROM
 from backend.domain.promotion.measured import MeasuredModel
 from tests.unit.domain.metrics.made_up_marks import (
     Predictions,
@@ -22,6 +23,7 @@ from tests.unit.domain.metrics.made_up_marks import (
 )
 
 TRUTHS = made_up_test_set(1, 400)
+FOUND = made_up_model(TRUTHS, 1)
 
 
 def measured(predictions: Predictions, truths: Truths = TRUTHS) -> MeasuredModel:
@@ -90,6 +92,23 @@ class TestCompare:
         assert found.empties is not None
         assert found.empties.challenger == pytest.approx(found.empties.champion + 1)
         assert found.empties.p_harmed == 1
+
+    @pytest.mark.parametrize(("marks", "is_harm"), [(2, False), (40, True)])
+    def test_bears_few_marks_where_the_champion_makes_none(
+        self, marks: int, *, is_harm: bool
+    ) -> None:
+        champion = {image: [] if not rows else FOUND[image] for image, rows in TRUTHS.items()}
+        empties = [image for image, rows in TRUTHS.items() if not rows]
+        challenger = champion | {
+            image: [PredictedBox(Finding.ILD, square(3000), 0.5)] for image in empties[:marks]
+        }
+
+        found = compared(champion, challenger)
+
+        assert found.empties is not None
+        assert found.empties.champion == 0
+        assert found.empties.challenger == pytest.approx(marks / len(empties))
+        assert (found.empties.p_harmed >= HARMED_FROM) is is_harm
 
     def test_is_the_same_with_the_same_seed(self) -> None:
         models = made_up_model(TRUTHS, 1), made_up_model(TRUTHS, 2)
