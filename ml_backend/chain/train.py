@@ -17,7 +17,7 @@ from ml_backend.chain.cut import Cut
 from ml_backend.chain.workshop import Workshop
 from ml_backend.training.dataset_folder import DatasetFolder, write_dataset_folder
 from ml_backend.training.epochs import EpochFigures
-from ml_backend.training.fit import Fitted, fit
+from ml_backend.training.fit import Fitted, fit, forget_run
 from ml_backend.training.start import Start, choose_start
 from ml_backend.training.weights import StoredWeights, store_weights
 
@@ -103,9 +103,12 @@ def train(workshop: Workshop, cut: Cut, *, force: bool = False) -> Trained:
         If it was asked to stop.
     """
     version = workshop.dataset(cut.dataset_version)
-    if not force and _is_finished(workshop, cut):
+    before = _runs_before(workshop, cut)
+    if "finished" in before and not force:
         raise NothingToDoError("nothing was read since the last finished run")
     training_list, seed = _draw(workshop, version)
+    if before[-1:] == ["finished"]:  # before the new run counts as running, which is to go on
+        forget_run(_folder(workshop, version))
     with workshop.store.transaction() as unit:
         training_run = unit.training_runs.begin_or_continue(
             cut.dataset_version,
@@ -123,12 +126,11 @@ def train(workshop: Workshop, cut: Cut, *, force: bool = False) -> Trained:
     return Trained(training_run, weights, folder.skipped)
 
 
-def _is_finished(workshop: Workshop, cut: Cut) -> bool:
+def _runs_before(workshop: Workshop, cut: Cut) -> list[str]:
+    """Return what became of the training runs on a dataset version, oldest first."""
     with workshop.store.snapshot() as unit:
         runs = unit.training_runs.all()
-    return any(
-        run.state == "finished" and run.dataset_version == cut.dataset_version for run in runs
-    )
+    return [run.state for run in runs if run.dataset_version == cut.dataset_version]
 
 
 def _draw(workshop: Workshop, version: DatasetVersion) -> tuple[TrainingList, int]:
@@ -164,9 +166,13 @@ def _write(
     return write_dataset_folder(
         version,
         training_list.image_ids,
-        workshop.settings.data_dir / "training" / version.name,
+        _folder(workshop, version),
         image_size_px=workshop.recipe.image_size_px,
     )
+
+
+def _folder(workshop: Workshop, version: DatasetVersion) -> Path:
+    return workshop.settings.data_dir / "training" / version.name
 
 
 def _fit(workshop: Workshop, folder: DatasetFolder, start: Path) -> Fitted:

@@ -15,6 +15,7 @@ from backend.domain.findings import Finding
 from backend.domain.images import Split
 from backend.domain.models import ModelState, ModelVersion
 from backend.domain.predictions import PredictedBox, Prediction
+from backend.domain.score_calibration import Scoring
 from backend.formats.original_sizes import SizePx
 from backend.formats.placement import MarkedBox, PlacedReadings
 from backend.formats.radiographs import encode_png
@@ -36,8 +37,14 @@ torch = pytest.importorskip("torch")
 if find_spec("ultralytics") is None:  # not importorskip: it would import with telemetry on
     pytest.skip("needs the extra `ml`", allow_module_level=True)
 
+from ml_backend.chain.calibrate import Calibrated, calibrate  # noqa: E402
+from ml_backend.chain.cut import cut  # noqa: E402
+from ml_backend.chain.evaluate import evaluate  # noqa: E402
+from ml_backend.chain.train import Trained, train  # noqa: E402
+from ml_backend.chain.workshop import Workshop  # noqa: E402
 from ml_backend.retrain import retrain as train_a_challenger  # noqa: E402
 from ml_backend.training.start import DamagedWeightsError, choose_start  # noqa: E402
+from ml_backend.training.weights import StoredWeights  # noqa: E402
 from ml_backend.ultralytics_settings import import_part  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
@@ -167,6 +174,45 @@ class TestRetrain:
         assert first.recipe["training_list_seed"] == second.recipe["training_list_seed"]
         curves = Path(challenger.weights_uri).with_suffix(".training.png")
         assert curves.read_bytes().startswith(b"\x89PNG")
+
+    def test_trains_anew_when_it_is_forced_though_the_run_before_was_left_on_disk(
+        self, filled: Store, settings: Settings
+    ) -> None:
+        from_base = settings.model_copy(update={"train_from": "base"})
+        workshop = Workshop(filled, from_base, now, Silence())
+        done = cut(workshop)
+        first = train(workshop, done)
+        kept = settings.data_dir / "training" / done.dataset_version / "run"
+        (kept / "old").touch()
+
+        train(workshop, done)  # was cut off before its end was recorded: goes on
+        assert (kept / "old").exists()
+
+        with filled.transaction() as unit:
+            unit.training_runs.end(
+                first.training_run, state="finished", outcome="", model_version=None, now=now()
+            )
+        second = train(workshop, done, force=True)
+        assert second.training_run != first.training_run
+        assert (kept / "finished.json").exists()
+        assert not (kept / "old").exists()
+
+
+class TestStoredWeights:
+    def test_are_not_opened_by_any_step_when_another_file_is_in_their_place(
+        self, filled: Store, settings: Settings
+    ) -> None:
+        workshop = Workshop(filled, settings, now, Silence())
+        done = cut(workshop)
+        with filled.transaction() as unit:
+            run = unit.training_runs.begin_or_continue(done.dataset_version, {}, now=now())
+        trained = Trained(run, StoredWeights(Path(settings.base_weights), "0" * 64, 1), ())
+        scoring = Calibrated(Scoring({}, {}, 1.0))
+
+        with pytest.raises(WeightsTamperedError, match="train again"):
+            calibrate(workshop, done, trained)
+        with pytest.raises(WeightsTamperedError, match="train again"):
+            evaluate(workshop, done, trained, scoring)
 
 
 class TestChooseStart:
