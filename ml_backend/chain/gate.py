@@ -12,6 +12,7 @@ from ml_backend.chain.cut import Cut
 from ml_backend.chain.evaluate import Evaluated
 from ml_backend.chain.train import Trained
 from ml_backend.chain.workshop import Workshop
+from ml_backend.training.dataset_folder import clear_folders
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,4 +140,5 @@ def gate(
                 champion_map40=decision.champion_map,
             )
             workshop.keep(unit, gated.as_json())
+    clear_folders(workshop.training_dir)  # weights, figures and list are in the store now
     return gated

@@ -15,7 +15,7 @@ from backend.domain.training_set import NothingToLearnError, TrainingList, draw_
 from backend.workflow.chain_step import NothingToDoError
 from ml_backend.chain.cut import Cut
 from ml_backend.chain.workshop import Workshop
-from ml_backend.training.dataset_folder import DatasetFolder, write_dataset_folder
+from ml_backend.training.dataset_folder import DatasetFolder, clear_folders, write_dataset_folder
 from ml_backend.training.epochs import EpochFigures
 from ml_backend.training.fit import Fitted, fit, forget_run
 from ml_backend.training.start import Start, choose_start
@@ -163,6 +163,7 @@ def _write(
     workshop: Workshop, version: DatasetVersion, training_list: TrainingList
 ) -> DatasetFolder:
     workshop.progress.step(f"writing dataset {version.name}", 1)
+    clear_folders(workshop.training_dir, keep=version.name)
     return write_dataset_folder(
         version,
         training_list.image_ids,
@@ -172,7 +173,7 @@ def _write(
 
 
 def _folder(workshop: Workshop, version: DatasetVersion) -> Path:
-    return workshop.settings.data_dir / "training" / version.name
+    return workshop.training_dir / version.name
 
 
 def _fit(workshop: Workshop, folder: DatasetFolder, start: Path) -> Fitted:

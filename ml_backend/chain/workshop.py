@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from importlib.metadata import version
+from pathlib import Path
 
 from backend.domain.dataset import DatasetVersion
 from backend.settings import Settings
@@ -51,6 +52,11 @@ class Workshop:
     progress: Progress
     should_stop: Callable[[], bool] = _never
     keep: Callable[[UnitOfWork, Mapping[str, object]], None] = _keep_nothing
+
+    @property
+    def training_dir(self) -> Path:
+        """Where datasets are written to train on, and runs keep their epochs."""
+        return self.settings.data_dir / "training"
 
     @property
     def recipe(self) -> Recipe:

@@ -114,9 +114,13 @@ class TestRetrain:
     def test_makes_the_first_champion_and_then_waits_for_news(
         self, filled: Store, settings: Settings
     ) -> None:
+        training = settings.data_dir / "training"
+        for left in (".d0-killed", "d0"):
+            (training / left).mkdir(parents=True)
         first = retrain(filled, settings)
         second = retrain(filled, settings)
 
+        assert list(training.iterdir()) == []
         assert (first.model_version, first.promoted) == ("m1", True)
         assert first.map40 is not None
         assert (second.model_version, second.promoted) == (None, False)
@@ -182,6 +186,8 @@ class TestRetrain:
         workshop = Workshop(filled, from_base, now, Silence())
         done = cut(workshop)
         first = train(workshop, done)
+        for left in (".d0-killed", "d0"):
+            (settings.data_dir / "training" / left).mkdir()
         kept = settings.data_dir / "training" / done.dataset_version / "run"
         (kept / "old").touch()
 
@@ -193,6 +199,7 @@ class TestRetrain:
                 first.training_run, state="finished", outcome="", model_version=None, now=now()
             )
         second = train(workshop, done, force=True)
+        assert [folder.name for folder in kept.parents[1].iterdir()] == ["d1"]
         assert second.training_run != first.training_run
         assert (kept / "finished.json").exists()
         assert not (kept / "old").exists()
