@@ -50,7 +50,8 @@ def describe_model(store: UnitOfWork, name: str) -> dict[str, Any]:
         "test_images_adjudicated": report.get("test_images_adjudicated"),
         "data": _data(store, model),
         "training": {
-            "base_weights": report.get("base_weights"),
+            "started_from": report.get("started_from"),
+            "why": report.get("why"),
             "recipe": report.get("recipe"),
             "versions": report.get("versions"),
         },

@@ -103,6 +103,7 @@ def gate(
                 evaluated.problems,
             )
             decision = judge_challenger(unit, challenge)
+            run = unit.training_runs.get(trained.training_run)
         now = workshop.clock()
         challenger = ModelVersion(
             name=challenge.name,
@@ -112,7 +113,7 @@ def gate(
             created_at=now,
             dataset_version=cut.dataset_version,
             map40=evaluated.map40,
-            report={**evaluated.figures, **workshop.recipe_report},
+            report={**evaluated.figures, **workshop.training_report(run)},
             scoring=calibrated.scoring,
         )
         with workshop.store.transaction() as unit:

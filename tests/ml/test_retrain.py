@@ -1,6 +1,7 @@
 """Gather, fit, evaluate, gate: from readings in the store to the champion that serves."""
 
 import hashlib
+import json
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from backend.domain.boxes import Box
 from backend.domain.findings import Finding
@@ -21,8 +23,10 @@ from backend.formats.placement import MarkedBox, PlacedReadings
 from backend.formats.radiographs import encode_png
 from backend.settings import Settings
 from backend.store import schema
+from backend.store.tables import ImageRow
 from backend.store.unit_of_work import Store
 from backend.terminal import now
+from backend.workflow.describe_model import describe_model
 from backend.workflow.promote_model import roll_back
 from backend.workflow.reconcile_store import reconcile_store
 from backend.workflow.register_images import ImageSet, register_images
@@ -38,7 +42,7 @@ if find_spec("ultralytics") is None:  # not importorskip: it would import with t
     pytest.skip("needs the extra `ml`", allow_module_level=True)
 
 from ml_backend.chain.calibrate import Calibrated, calibrate  # noqa: E402
-from ml_backend.chain.cut import cut  # noqa: E402
+from ml_backend.chain.cut import Cut, cut  # noqa: E402
 from ml_backend.chain.evaluate import evaluate  # noqa: E402
 from ml_backend.chain.train import Trained, train  # noqa: E402
 from ml_backend.chain.workshop import Workshop  # noqa: E402
@@ -176,6 +180,14 @@ class TestRetrain:
         assert epoch["cls_loss"] > 0
         assert second.recipe["consensus_weights"] == "soft"
         assert first.recipe["training_list_seed"] == second.recipe["training_list_seed"]
+        with filled.snapshot() as unit:
+            card = describe_model(unit, "m2")["training"]
+        assert (card["started_from"], card["why"]) == ("m1", second.progress["why"])
+        assert card["recipe"] == {
+            **second.recipe,
+            "repeat_below": settings.train_repeat_below,
+            "batch_used": 2,
+        }
         curves = Path(challenger.weights_uri).with_suffix(".training.png")
         assert curves.read_bytes().startswith(b"\x89PNG")
 
@@ -203,6 +215,23 @@ class TestRetrain:
         assert second.training_run != first.training_run
         assert (kept / "finished.json").exists()
         assert not (kept / "old").exists()
+
+
+class TestCut:
+    def test_says_which_images_could_not_be_looked_at(
+        self, filled: Store, settings: Settings, tmp_path: Path
+    ) -> None:
+        with filled.transaction() as unit:
+            unit.images._session.execute(update(ImageRow).values(look_hash=None))
+        for name in ("i2", "i5"):
+            (tmp_path / "images" / f"{name}.png").write_bytes(b"")
+
+        done = cut(Workshop(filled, settings, now, Silence()))
+
+        [problem] = done.problems
+        assert problem.startswith("near-duplicates of 2 images go unnoticed")
+        assert "i2: " in problem
+        assert Cut.from_json(json.loads(json.dumps(done.as_json()))) == done
 
 
 class TestStoredWeights:
