@@ -82,7 +82,7 @@ def _is_stale(unit: UnitOfWork, model: ModelVersion) -> bool:
     standing = json.loads(as_text(describe_standing(unit, model)))
     try:
         kept = json.loads(weights.with_suffix(".card.json").read_text(encoding="utf-8"))
-        return {name: kept[name] for name in standing} != standing
+        return any(kept[name] != value for name, value in standing.items())
     except (OSError, ValueError, KeyError):
         return True
 

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from typing_extensions import override
 
 from backend.domain.dataset import DatasetImage, DatasetVersion
 from backend.domain.images import Image, Split
@@ -38,6 +39,7 @@ class Trap:
     def __init__(self, leaves: Path) -> None:
         self.leaves = leaves
 
+    @override
     def __reduce__(self) -> tuple[Callable[[str], object], tuple[str]]:
         return os.mkdir, (str(self.leaves),)
 
