@@ -25,7 +25,6 @@ from ml_backend.chain.score import score
 from ml_backend.chain.shadow import shadow
 from ml_backend.chain.workshop import Workshop
 
-
 GATE = {
     "verdict": "better",
     "promoted": True,
