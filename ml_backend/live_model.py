@@ -81,19 +81,48 @@ def verified_weights(model: ModelVersion) -> Path:
     WeightsTamperedError
         If the file cannot be read or has another hash.
     """
-    remedy = "restore it from a backup, or `overread models rollback` to another version"
-    path = Path(model.weights_uri)
+    return verified_file(
+        Path(model.weights_uri),
+        model.weights_sha256,
+        model.name,
+        remedy="restore it from a backup, or `overread models rollback` to another version",
+    )
+
+
+def verified_file(path: Path, sha256: str, name: str, *, remedy: str) -> Path:
+    """Return a weights file after checking its hash, which comes before it is ever opened.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    sha256 : str
+        Hash that its bytes must have, hexadecimal.
+    name : str
+        Whose weights these are, for the message.
+    remedy : str
+        What to do when it is another file, for the message.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    WeightsTamperedError
+        If the file cannot be read or has another hash.
+    """
     try:
         found = sha256_of(path)
     except OSError as problem:
         raise WeightsTamperedError(
-            f"the weights of {model.name} cannot be read from {path} "
-            f"({problem.strerror}); {remedy}"
+            f"the weights of {name} cannot be read from {path} ({problem.strerror}); {remedy}"
         ) from problem
-    if found != model.weights_sha256:
+    if found != sha256:
         raise WeightsTamperedError(
-            f"{path} has sha256 {found[:12]}..., but {model.name} was "
-            f"registered with {model.weights_sha256[:12]}...; {remedy}"
+            f"{path} has sha256 {found[:12]}..., but {name} was "
+            f"registered with {sha256[:12]}...; {remedy}"
         )
     return path
 

@@ -127,7 +127,7 @@ def _run_if_due(store: Store, settings: Settings, times: Schedule, *, as_json: b
     with store.snapshot() as unit:
         last = unit.nights.latest(KIND)
     is_over = last is not None and last.state is not RunState.RUNNING
-    if last is not None and is_over and last.started_at >= times.last_until(moment):
+    if last is not None and is_over and not times.is_due(last.started_at, moment):
         due = times.next_after(moment)
         console.print(
             f"not due: run {last.id} began at {times.told(last.started_at)}; next at "

@@ -68,7 +68,7 @@ class NightShift:
                 needs=(*trained, "calibrate", "evaluate"),
                 seals=(*trained, "calibrate", "evaluate"),
             ),
-            Step("describe", "writing the model cards", self._describe, needs=("gate",)),
+            Step("describe", "writing the model cards", self._describe),
         )
 
     def scoring_step(self) -> Step:
@@ -88,7 +88,7 @@ class NightShift:
         return shadow(self._workshop(at))
 
     def _describe(self, at: AtWork) -> Mapping[str, object]:
-        return describe(self._workshop(at), at.outcomes["gate"]["model_version"])
+        return describe(self._workshop(at))
 
     def _cut(self, at: AtWork) -> Mapping[str, object]:
         return cut(self._workshop(at)).as_json()

@@ -95,6 +95,24 @@ class Schedule:
             last = later
         return last
 
+    def is_due(self, last: datetime | None, now: datetime) -> bool:
+        """Tell whether no run began since it was due last.
+
+        Parameters
+        ----------
+        last : datetime or None
+            When the last run began; aware. More than a day ahead it is a clock's error, and
+            counts for nothing.
+        now : datetime
+            The time; aware.
+
+        Returns
+        -------
+        bool
+            Whether to run now.
+        """
+        return last is None or not self.last_until(now) <= last < now + _SET_BACK_AT_MOST
+
     def told(self, moment: datetime) -> str:
         """Return a moment as the clock on the wall shows it.
 

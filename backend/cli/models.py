@@ -11,9 +11,10 @@ import typer
 from backend.domain.models import ModelVersion
 from backend.formats.model_card import headline, render_model_card
 from backend.opened import open_store
+from backend.store.unit_of_work import Store
 from backend.terminal import console, now, print_json, print_table
 from backend.workflow.describe_model import describe_model
-from backend.workflow.keep_model_card import as_text
+from backend.workflow.keep_model_card import as_text, refresh_model_cards
 from backend.workflow.name_model import aliases, find_model
 from backend.workflow.promote_model import promote_by_hand, roll_back
 
@@ -85,9 +86,11 @@ def promote(
     as_json: AsJson = False,
 ) -> None:
     """Make a model version the champion, whatever the gate said."""
-    with open_store().transaction() as unit:
+    store = open_store()
+    with store.transaction() as unit:
         model = find_model(unit, name)
         champion = promote_by_hand(unit, model.name, actor=_actor(), reason=reason, now=now())
+    _refresh_cards(store)
     _show_champion(champion, as_json=as_json)
 
 
@@ -100,8 +103,10 @@ def rollback(
     as_json: AsJson = False,
 ) -> None:
     """Make the champion before the present one champion again."""
-    with open_store().transaction() as unit:
+    store = open_store()
+    with store.transaction() as unit:
         champion = roll_back(unit, actor=_actor(), reason=reason, now=now())
+    _refresh_cards(store)
     _show_champion(champion, as_json=as_json)
 
 
@@ -119,6 +124,12 @@ def card(
     html = render_model_card(gathered)
     output.write_text(html if output.suffix == ".html" else as_text(gathered), encoding="utf-8")
     console.print(f"{output}: model card of {gathered['name']}", markup=False)
+
+
+def _refresh_cards(store: Store) -> None:
+    _, problems = refresh_model_cards(store)
+    for problem in problems:
+        console.print(f"problem: {problem}", markup=False)
 
 
 def _show_verdict(card: dict[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isclose
 
@@ -122,7 +122,10 @@ def assign_splits(
 
 
 def leave_out_duplicates(
-    splits: Mapping[str, Split], alike: Iterable[tuple[str, str]]
+    splits: Mapping[str, Split],
+    alike: Iterable[tuple[str, str]],
+    *,
+    learned: Collection[str] = (),
 ) -> list[Skipped]:
     """Return which images must take no part, because another split shows nearly the same.
 
@@ -132,19 +135,28 @@ def leave_out_duplicates(
         Image id to split, as allotted; pairs with other images are passed over.
     alike : iterable of (str, str)
         Pairs of image ids that are near-duplicates.
+    learned : collection of str
+        Images that a dataset version gave to training or validation before.
 
     Returns
     -------
     list of Skipped
         By image id, each image once: of every pair across splits the one in training, or else
-        the one in validation, so that the test split stays whole.
+        the one in validation, so that the test split stays whole; but the one in the test split
+        where the other is in `learned`, because a model that serves may know it.
     """
-    reasons: dict[str, str] = {}
-    for pair in alike:
-        if not splits.keys() >= set(pair):
-            continue
-        left, right = sorted(pair, key=lambda image: (_LEAVES_FIRST[splits[image]], image))
-        if splits[left] is not splits[right]:
+    across = [
+        sorted(pair, key=lambda image: (_LEAVES_FIRST[splits[image]], image))
+        for pair in alike
+        if splits.keys() >= set(pair) and splits[pair[0]] is not splits[pair[1]]
+    ]
+    reasons = {
+        right: f"it is in {Split.TEST} and looks like {left}, which models have learned from"
+        for left, right in across
+        if splits[right] is Split.TEST and left in learned
+    }
+    for left, right in across:
+        if right not in reasons:
             reasons.setdefault(
                 left,
                 f"it is in {splits[left]} and looks like {right}, which is in {splits[right]}; "

@@ -140,6 +140,21 @@ class TrainingRuns:
             .values(progress=dict(progress))
         )
 
+    def get(self, run_id: int) -> TrainingRun:
+        """Return a training run.
+
+        Parameters
+        ----------
+        run_id : int
+            Which.
+
+        Returns
+        -------
+        TrainingRun
+            As it stands.
+        """
+        return _run(self._session.get_one(TrainingRunRow, run_id))
+
     def all(self) -> list[TrainingRun]:
         """Return every training run.
 
@@ -148,16 +163,18 @@ class TrainingRuns:
         list of TrainingRun
             Oldest first.
         """
-        return [
-            TrainingRun(
-                id=row.id,
-                dataset_version=row.dataset_version,
-                state=row.state,
-                started_at=row.started_at,
-                model_version=row.model_version,
-                outcome=row.outcome,
-                recipe=dict(row.recipe),
-                progress=dict(row.progress or {}),
-            )
-            for row in self._session.scalars(select(TrainingRunRow).order_by(TrainingRunRow.id))
-        ]
+        rows = self._session.scalars(select(TrainingRunRow).order_by(TrainingRunRow.id))
+        return [_run(row) for row in rows]
+
+
+def _run(row: TrainingRunRow) -> TrainingRun:
+    return TrainingRun(
+        id=row.id,
+        dataset_version=row.dataset_version,
+        state=row.state,
+        started_at=row.started_at,
+        model_version=row.model_version,
+        outcome=row.outcome,
+        recipe=dict(row.recipe),
+        progress=dict(row.progress or {}),
+    )

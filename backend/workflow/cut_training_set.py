@@ -17,6 +17,7 @@ from backend.store.unit_of_work import UnitOfWork
 P_TRUE_FROM = 0.5
 """A dataset version holds the clusters that are more likely real than not."""
 
+_LEARNED_FROM = (Split.TRAIN, Split.VALIDATION)
 _CHANCE = (Channel.RANDOM, Channel.COLD_START)
 
 
@@ -74,7 +75,10 @@ def cut_training_set(
         seed=seed,
         alike=alike,
     )
-    left_out = [one for one in leave_out_duplicates(splits, alike) if one.what in answers]
+    learned = store.dataset_history.ever_in(_LEARNED_FROM)
+    left_out = [
+        one for one in leave_out_duplicates(splits, alike, learned=learned) if one.what in answers
+    ]
     members = _weighed(
         [
             DatasetImage(
@@ -178,6 +182,6 @@ def _check_test(
     test, learned = (
         store.dataset_history.ever_in(splits)
         | {one.image.id for one in members if one.split in splits}
-        for splits in ((Split.TEST,), (Split.TRAIN, Split.VALIDATION))
+        for splits in ((Split.TEST,), _LEARNED_FROM)
     )
     check_never_learned_from([images[one] for one in test], [images[one] for one in learned])

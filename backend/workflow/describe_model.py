@@ -38,23 +38,45 @@ def describe_model(store: UnitOfWork, name: str) -> dict[str, Any]:
     model = find_model(store, name)
     report = dict(model.report)
     return {
-        "name": model.name,
-        "state": model.state.value,
+        **describe_standing(store, model),
         "made_at": model.created_at.isoformat(),
-        "shadow_since": model.shadow_since and model.shadow_since.isoformat(),
         "weights": {"sha256": model.weights_sha256, "origin": report.get("origin")},
         "map40": model.map40,
-        "gate": model.gate and dict(model.gate),
         "detection": report.get("detection"),
         "calibration": report.get("calibration"),
         "test_images_adjudicated": report.get("test_images_adjudicated"),
         "data": _data(store, model),
         "training": {
-            "base_weights": report.get("base_weights"),
+            "started_from": report.get("started_from"),
+            "why": report.get("why"),
             "recipe": report.get("recipe"),
             "versions": report.get("versions"),
         },
         "thresholds": _thresholds(model),
+        "limits": list(LIMITS),
+    }
+
+
+def describe_standing(store: UnitOfWork, model: ModelVersion) -> dict[str, Any]:
+    """Return the part of a model card that changes after it was made.
+
+    Parameters
+    ----------
+    store : UnitOfWork
+        An open transaction.
+    model : ModelVersion
+        Whose.
+
+    Returns
+    -------
+    dict
+        Plain values: state, verdict, service, and who decided what.
+    """
+    return {
+        "name": model.name,
+        "state": model.state.value,
+        "shadow_since": model.shadow_since and model.shadow_since.isoformat(),
+        "gate": model.gate and dict(model.gate),
         "service": [
             {
                 "from": one.began_at.isoformat(),
@@ -73,7 +95,6 @@ def describe_model(store: UnitOfWork, name: str) -> dict[str, Any]:
             }
             for event in store.records.events(f"model:{model.name}")
         ],
-        "limits": list(LIMITS),
     }
 
 

@@ -27,6 +27,8 @@ class NightReport:
         Tasks of adjudicators pulled, by kind.
     consensus_images : int
         Images with a consensus.
+    shadow : dict
+        The verdict on the challenger in the shadow; empty when none was there.
     retrained : RetrainReport
         What came of training.
     scored : dict
@@ -52,6 +54,7 @@ class NightReport:
     received: dict[str, int]
     verdicts: dict[str, int]
     consensus_images: int
+    shadow: dict[str, Any]
     retrained: RetrainReport
     scored: dict[str, object]
     sent_to_adjudicators: int
@@ -87,6 +90,7 @@ class NightReport:
             received=_sum(sync.get("received", {}), push.get("received", {})),
             verdicts=_sum(sync.get("verdicts", {}), push.get("verdicts", {})),
             consensus_images=done.get("consensus", {}).get("images", 0),
+            shadow=done.get("shadow", {}),
             retrained=RetrainReport.of(record),
             scored=done.get("score", {}),
             sent_to_adjudicators=done.get("route", {}).get("sent_to_adjudicators", 0),
@@ -129,6 +133,7 @@ class NightReport:
             f"verdicts received: {_listed(self.verdicts)}",
             f"images with a consensus: {self.consensus_images}",
             f"images newly with the adjudicators: {self.sent_to_adjudicators}",
+            *([f"in the shadow: {self.shadow['reason']}"] if self.shadow else []),
             self.retrained.sentence(),
             f"images scored: {scored}, not readable: {failed}",
             f"worklists: {_listed(given_out)}",
@@ -149,11 +154,14 @@ def report_on(unit: UnitOfWork, record: NightRecord) -> dict[str, object]:
     Returns
     -------
     dict
-        Plain values; the state of the project is what a learning curve is drawn from.
+        Plain values; the state of the project is what a learning curve is drawn from. What became
+        of the run is not among them: it is still running, and its record says how it ended.
     """
     champion = unit.models.champion()
+    done = NightReport.of(record).as_json()
+    del done["state"]
     return {
-        **NightReport.of(record).as_json(),
+        **done,
         "project": {
             "images": unit.images.count(),
             "readings": unit.readings.counts()["valid"],

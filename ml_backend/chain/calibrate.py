@@ -74,7 +74,7 @@ def calibrate(workshop: Workshop, cut: Cut, trained: Trained) -> Calibrated:
         validation = workshop.dataset(cut.dataset_version).in_split(Split.VALIDATION)
         workshop.progress.step("learning what the scores mean", len(validation))
         detector = load_yolo(
-            workshop.settings, trained.weights.path, "challenger", min_score=LOWEST_SCORE
+            workshop.settings, trained.weights.verified(), "challenger", min_score=LOWEST_SCORE
         )
         _, marked = evaluate(detector, validation, lambda done, _: workshop.progress.advance(done))
         scoring = learn_scoring(

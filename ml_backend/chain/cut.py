@@ -1,11 +1,12 @@
 """Cut: the consensus of today as an immutable dataset version."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from backend.domain.images import Split
+from backend.domain.skipped import Skipped
 from backend.workflow.chain_step import NothingToDoError
 from backend.workflow.cut_training_set import NothingToCutError, cut_training_set
 from backend.workflow.note_looks import note_looks
@@ -24,11 +25,14 @@ class Cut:
         Hash of its content.
     images : dict of str to int
         Its images, by split.
+    problems : tuple of str
+        Which images could not be compared with the others.
     """
 
     dataset_version: str
     sha256: str
     images: dict[str, int]
+    problems: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, object]:
         """Return plain values.
@@ -54,7 +58,12 @@ class Cut:
         Cut
             The same.
         """
-        return cls(values["dataset_version"], values["sha256"], dict(values["images"]))
+        return cls(
+            values["dataset_version"],
+            values["sha256"],
+            dict(values["images"]),
+            tuple(values.get("problems", ())),
+        )
 
 
 def cut(workshop: Workshop) -> Cut:
@@ -76,7 +85,7 @@ def cut(workshop: Workshop) -> Cut:
         If no image has a consensus yet.
     """
     settings, progress = workshop.settings, workshop.progress
-    note_looks(
+    unseen = note_looks(
         workshop.store,
         on_start=lambda total: progress.step("looking for near-duplicates", total),
         on_images=progress.advance,
@@ -92,6 +101,19 @@ def cut(workshop: Workshop) -> Cut:
         except NothingToCutError as error:
             raise NothingToDoError(str(error)) from error
         counted = Counter(member.image.split for member in version.images)
-        done = Cut(version.name, version.sha256, {split.value: counted[split] for split in Split})
+        done = Cut(
+            version.name,
+            version.sha256,
+            {split.value: counted[split] for split in Split},
+            _told(unseen),
+        )
         workshop.keep(unit, done.as_json())
     return done
+
+
+def _told(unseen: Sequence[Skipped]) -> tuple[str, ...]:
+    if not unseen:
+        return ()
+    first = unseen[0]
+    number = f"near-duplicates of {len(unseen)} images go unnoticed, because these cannot be read"
+    return (f"{number}; first {first.what}: {first.why}",)

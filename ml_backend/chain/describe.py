@@ -1,33 +1,25 @@
-"""Describe: the model cards of those whose standing the gate may have changed."""
+"""Describe: the model cards of those whose standing has changed."""
 
-from backend.workflow.keep_model_card import keep_model_card
+from backend.workflow.keep_model_card import refresh_model_cards
 from ml_backend.chain.workshop import Workshop
 
 
-def describe(workshop: Workshop, model_version: str) -> dict[str, object]:
+def describe(workshop: Workshop) -> dict[str, object]:
     """Write model cards beside the weights.
 
     Parameters
     ----------
     workshop : Workshop
         What to work with.
-    model_version : str
-        The challenger that went through the gate.
 
     Returns
     -------
     dict
         The files that were written, and problems in writing them.
     """
-    with workshop.store.snapshot() as unit:
-        others = (unit.models.champion(), unit.models.previous_champion())
-    names = {model_version, *(model.name for model in others if model is not None)}
-    workshop.progress.step("writing model cards", len(names))
-    cards, problems = [], []
-    for done, name in enumerate(sorted(names), start=1):
-        try:
-            cards += [str(path) for path in keep_model_card(workshop.store, name)]
-        except OSError as problem:
-            problems.append(f"the model card of {name} could not be written: {problem}")
-        workshop.progress.advance(done)
-    return {"cards": cards, "problems": problems}
+    cards, problems = refresh_model_cards(
+        workshop.store,
+        on_start=lambda total: workshop.progress.step("writing model cards", total),
+        on_cards=workshop.progress.advance,
+    )
+    return {"cards": [str(path) for path in cards], "problems": problems}

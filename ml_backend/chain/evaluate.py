@@ -121,7 +121,7 @@ def evaluate(workshop: Workshop, cut: Cut, trained: Trained, calibrated: Calibra
 
         def open_challenger() -> Detector:
             return load_yolo(
-                workshop.settings, trained.weights.path, "challenger", min_score=LOWEST_SCORE
+                workshop.settings, trained.weights.verified(), "challenger", min_score=LOWEST_SCORE
             )
 
         workshop.progress.step("evaluating the challenger", len(test))

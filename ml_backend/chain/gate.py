@@ -12,6 +12,7 @@ from ml_backend.chain.cut import Cut
 from ml_backend.chain.evaluate import Evaluated
 from ml_backend.chain.train import Trained
 from ml_backend.chain.workshop import Workshop
+from ml_backend.training.dataset_folder import clear_folders
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,7 @@ def gate(
                 evaluated.problems,
             )
             decision = judge_challenger(unit, challenge)
+            run = unit.training_runs.get(trained.training_run)
         now = workshop.clock()
         challenger = ModelVersion(
             name=challenge.name,
@@ -111,7 +113,7 @@ def gate(
             created_at=now,
             dataset_version=cut.dataset_version,
             map40=evaluated.map40,
-            report={**evaluated.figures, **workshop.recipe_report},
+            report={**evaluated.figures, **workshop.training_report(run)},
             scoring=calibrated.scoring,
         )
         with workshop.store.transaction() as unit:
@@ -139,4 +141,5 @@ def gate(
                 champion_map40=decision.champion_map,
             )
             workshop.keep(unit, gated.as_json())
+    clear_folders(workshop.training_dir)  # weights, figures and list are in the store now
     return gated

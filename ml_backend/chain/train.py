@@ -15,9 +15,9 @@ from backend.domain.training_set import NothingToLearnError, TrainingList, draw_
 from backend.workflow.chain_step import NothingToDoError
 from ml_backend.chain.cut import Cut
 from ml_backend.chain.workshop import Workshop
-from ml_backend.training.dataset_folder import DatasetFolder, write_dataset_folder
+from ml_backend.training.dataset_folder import DatasetFolder, clear_folders, write_dataset_folder
 from ml_backend.training.epochs import EpochFigures
-from ml_backend.training.fit import Fitted, fit
+from ml_backend.training.fit import Fitted, fit, forget_run
 from ml_backend.training.start import Start, choose_start
 from ml_backend.training.weights import StoredWeights, store_weights
 
@@ -103,9 +103,12 @@ def train(workshop: Workshop, cut: Cut, *, force: bool = False) -> Trained:
         If it was asked to stop.
     """
     version = workshop.dataset(cut.dataset_version)
-    if not force and _is_finished(workshop, cut):
+    before = _runs_before(workshop, cut)
+    if "finished" in before and not force:
         raise NothingToDoError("nothing was read since the last finished run")
     training_list, seed = _draw(workshop, version)
+    if before[-1:] == ["finished"]:  # before the new run counts as running, which is to go on
+        forget_run(_folder(workshop, version))
     with workshop.store.transaction() as unit:
         training_run = unit.training_runs.begin_or_continue(
             cut.dataset_version,
@@ -123,12 +126,11 @@ def train(workshop: Workshop, cut: Cut, *, force: bool = False) -> Trained:
     return Trained(training_run, weights, folder.skipped)
 
 
-def _is_finished(workshop: Workshop, cut: Cut) -> bool:
+def _runs_before(workshop: Workshop, cut: Cut) -> list[str]:
+    """Return what became of the training runs on a dataset version, oldest first."""
     with workshop.store.snapshot() as unit:
         runs = unit.training_runs.all()
-    return any(
-        run.state == "finished" and run.dataset_version == cut.dataset_version for run in runs
-    )
+    return [run.state for run in runs if run.dataset_version == cut.dataset_version]
 
 
 def _draw(workshop: Workshop, version: DatasetVersion) -> tuple[TrainingList, int]:
@@ -161,12 +163,17 @@ def _write(
     workshop: Workshop, version: DatasetVersion, training_list: TrainingList
 ) -> DatasetFolder:
     workshop.progress.step(f"writing dataset {version.name}", 1)
+    clear_folders(workshop.training_dir, keep=version.name)
     return write_dataset_folder(
         version,
         training_list.image_ids,
-        workshop.settings.data_dir / "training" / version.name,
+        _folder(workshop, version),
         image_size_px=workshop.recipe.image_size_px,
     )
+
+
+def _folder(workshop: Workshop, version: DatasetVersion) -> Path:
+    return workshop.training_dir / version.name
 
 
 def _fit(workshop: Workshop, folder: DatasetFolder, start: Path) -> Fitted:

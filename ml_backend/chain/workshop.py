@@ -6,9 +6,11 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from importlib.metadata import version
+from pathlib import Path
 
 from backend.domain.dataset import DatasetVersion
 from backend.settings import Settings
+from backend.store.training_runs import TrainingRun
 from backend.store.unit_of_work import Store, UnitOfWork
 from backend.workflow.chain_step import Progress, StoppedError
 from ml_backend.training.recipe import Recipe
@@ -53,6 +55,11 @@ class Workshop:
     keep: Callable[[UnitOfWork, Mapping[str, object]], None] = _keep_nothing
 
     @property
+    def training_dir(self) -> Path:
+        """Where datasets are written to train on, and runs keep their epochs."""
+        return self.settings.data_dir / "training"
+
+    @property
     def recipe(self) -> Recipe:
         """How models are trained."""
         return Recipe(
@@ -76,12 +83,27 @@ class Workshop:
             **asdict(self.recipe),
         }
 
-    @property
-    def recipe_report(self) -> dict[str, object]:
-        """The same with the versions of all programs, as it stands in a model's report."""
+    def training_report(self, run: TrainingRun) -> dict[str, object]:
+        """Return how a model version was trained, as it stands in its report.
+
+        Parameters
+        ----------
+        run : TrainingRun
+            The record of its training.
+
+        Returns
+        -------
+        dict
+            What it started from and why, its recipe, and the versions of all programs.
+        """
         return {
-            "base_weights": self.settings.base_weights,
-            "recipe": asdict(self.recipe),
+            "started_from": run.progress["started_from"],
+            "why": run.progress["why"],
+            "recipe": {
+                **run.recipe,
+                "repeat_below": self.settings.train_repeat_below,
+                "batch_used": run.progress["batch"],
+            },
             "versions": {
                 "python": platform.python_version(),
                 **{package: version(package) for package in _PACKAGES},

@@ -95,6 +95,21 @@ def write_dataset_folder(
     return _as_written(folder)
 
 
+def clear_folders(training: Path, *, keep: str | None = None) -> None:
+    """Remove dataset folders and what was half written: each holds gigabytes.
+
+    Parameters
+    ----------
+    training : Path
+        The folder that holds them; it may be missing.
+    keep : str or None
+        Name of the one that is still trained on; None removes all.
+    """
+    for folder in training.glob("*"):
+        if folder.name != keep:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def _as_written(folder: Path) -> DatasetFolder:
     state = json.loads((folder / "dataset.json").read_text())
     lines = len((folder / "train.txt").read_text().splitlines())

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from backend.workflow.chain_step import StoppedError
+from ml_backend.live_model import sha256_of
 from ml_backend.training.devices import TrainingDevices, training_devices
 from ml_backend.training.epochs import EpochFigures, keep_epoch, kept_epochs, watch_epochs
 from ml_backend.training.recipe import Recipe
@@ -98,7 +99,7 @@ def fit(
     if not base_weights.is_file():
         raise BaseWeightsMissingError(f"{base_weights} is no file; give a checkpoint of YOLO")
     run = folder / "run"
-    key = {**asdict(recipe), "base_weights": str(base_weights.absolute())}
+    key = {**asdict(recipe), "base_weights": sha256_of(base_weights)}
     if not _is_kept_run_of(run, key):
         _start_run(run, key)
     devices, batch = training_devices(device), recipe.batch
@@ -118,6 +119,17 @@ def fit(
             raise StoppedError("training was asked to stop; it goes on after its last epoch")
     finished = json.loads((run / "finished.json").read_text())
     return Fitted(run / "chosen.pt", finished["batch"], kept_epochs(run))
+
+
+def forget_run(folder: Path) -> None:
+    """Let the next `fit` on a dataset folder begin with its first epoch.
+
+    Parameters
+    ----------
+    folder : Path
+        The dataset folder; it may be missing.
+    """
+    shutil.rmtree(folder / "run", ignore_errors=True)
 
 
 def _trainer(

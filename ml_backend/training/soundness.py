@@ -10,7 +10,6 @@ from backend.domain.images import Split
 from backend.domain.predictions import PredictedBox
 from ml_backend.detector import Detector, as_predicted_boxes, detect
 from ml_backend.image_source import read_registered
-from ml_backend.live_model import sha256_of
 from ml_backend.training.weights import StoredWeights
 from ml_backend.ultralytics_settings import import_part
 
@@ -41,11 +40,15 @@ def find_problems(
     -------
     tuple of str
         Problems, in words; none is normal.
+
+    Raises
+    ------
+    WeightsTamperedError
+        If the file is not the one that was stored; it is not opened then.
     """
     return tuple(
         problem
         for problem in (
-            _stored_badly(weights),
             _not_finite(weights),
             learned_from_test(version),
             _reloads_differently(version.in_split(Split.TEST), marked, open_again),
@@ -85,13 +88,8 @@ def learned_from_test(version: DatasetVersion) -> str:
     return ""
 
 
-def _stored_badly(weights: StoredWeights) -> str:
-    found = sha256_of(weights.path)
-    return "" if found == weights.sha256 else "the stored weights have another hash"
-
-
 def _not_finite(weights: StoredWeights) -> str:
-    network, _ = import_part("nn.tasks").load_checkpoint(str(weights.path))
+    network, _ = import_part("nn.tasks").load_checkpoint(str(weights.verified()))
     bad = [name for name, value in network.state_dict().items() if not torch.isfinite(value).all()]
     return f"{len(bad)} of its weights are not finite, {bad[0]} first" if bad else ""
 

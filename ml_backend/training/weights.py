@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from ml_backend.live_model import verified_file
 from ml_backend.ultralytics_settings import downloads_allowed, import_part
 
 _KEPT_ARGUMENTS = ("imgsz", "task", "epochs", "batch", "seed", "optimizer", "lr0", "nbs")
@@ -35,6 +36,23 @@ class StoredWeights:
     path: Path
     sha256: str
     size_bytes: int
+
+    def verified(self) -> Path:
+        """Return the file after checking that it is the one that was stored.
+
+        Returns
+        -------
+        Path
+            The file, safe to open.
+
+        Raises
+        ------
+        WeightsTamperedError
+            If the file cannot be read or has another hash.
+        """
+        return verified_file(
+            self.path, self.sha256, "the challenger", remedy="train again to have them back"
+        )
 
 
 def find_base_weights(name: str, weights_dir: Path) -> Path:

@@ -5,9 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from backend.domain.models import ModelState
 from backend.settings import Settings
+from backend.store.tables import ModelVersionRow
 from backend.store.unit_of_work import Store
 from tests.cli.conftest import CommandLine
 from tests.store.samples import LATER, model, serve
@@ -63,6 +65,25 @@ class TestModels:
         assert service["reason"] == REASON
         assert service["by"].startswith("command line")
         assert service["to"] is not None
+
+    def test_get_other_cards_when_others_serve(self, judged: CommandLine, tmp_path: Path) -> None:
+        weights = tmp_path / "m2.pt"
+        weights.touch()
+        store = Store(Settings(data_dir=judged.data_dir).sqlalchemy_url)
+        with store.transaction() as unit:
+            unit.models._session.execute(
+                update(ModelVersionRow)
+                .where(ModelVersionRow.name == "m2")
+                .values(weights_uri=str(weights))
+            )
+        store.close()
+
+        states = []
+        for command in (("promote", "m2", "--reason", REASON), ("rollback",)):
+            assert judged("models", *command).code == 0
+            states.append(json.loads((tmp_path / "m2.card.json").read_text())["state"])
+
+        assert states == ["champion", "rejected"]
 
     def test_are_called_by_what_they_are(self, judged: CommandLine) -> None:
         judged("models", "promote", "m2", "--reason", REASON)

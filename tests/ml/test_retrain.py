@@ -1,6 +1,7 @@
 """Gather, fit, evaluate, gate: from readings in the store to the champion that serves."""
 
 import hashlib
+import json
 import signal
 import subprocess
 import sys
@@ -9,19 +10,23 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from backend.domain.boxes import Box
 from backend.domain.findings import Finding
 from backend.domain.images import Split
 from backend.domain.models import ModelState, ModelVersion
 from backend.domain.predictions import PredictedBox, Prediction
+from backend.domain.score_calibration import Scoring
 from backend.formats.original_sizes import SizePx
 from backend.formats.placement import MarkedBox, PlacedReadings
 from backend.formats.radiographs import encode_png
 from backend.settings import Settings
 from backend.store import schema
+from backend.store.tables import ImageRow
 from backend.store.unit_of_work import Store
 from backend.terminal import now
+from backend.workflow.describe_model import describe_model
 from backend.workflow.promote_model import roll_back
 from backend.workflow.reconcile_store import reconcile_store
 from backend.workflow.register_images import ImageSet, register_images
@@ -36,8 +41,14 @@ torch = pytest.importorskip("torch")
 if find_spec("ultralytics") is None:  # not importorskip: it would import with telemetry on
     pytest.skip("needs the extra `ml`", allow_module_level=True)
 
+from ml_backend.chain.calibrate import Calibrated, calibrate  # noqa: E402
+from ml_backend.chain.cut import Cut, cut  # noqa: E402
+from ml_backend.chain.evaluate import evaluate  # noqa: E402
+from ml_backend.chain.train import Trained, train  # noqa: E402
+from ml_backend.chain.workshop import Workshop  # noqa: E402
 from ml_backend.retrain import retrain as train_a_challenger  # noqa: E402
 from ml_backend.training.start import DamagedWeightsError, choose_start  # noqa: E402
+from ml_backend.training.weights import StoredWeights  # noqa: E402
 from ml_backend.ultralytics_settings import import_part  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
@@ -107,9 +118,13 @@ class TestRetrain:
     def test_makes_the_first_champion_and_then_waits_for_news(
         self, filled: Store, settings: Settings
     ) -> None:
+        training = settings.data_dir / "training"
+        for left in (".d0-killed", "d0"):
+            (training / left).mkdir(parents=True)
         first = retrain(filled, settings)
         second = retrain(filled, settings)
 
+        assert list(training.iterdir()) == []
         assert (first.model_version, first.promoted) == ("m1", True)
         assert first.map40 is not None
         assert (second.model_version, second.promoted) == (None, False)
@@ -165,8 +180,75 @@ class TestRetrain:
         assert epoch["cls_loss"] > 0
         assert second.recipe["consensus_weights"] == "soft"
         assert first.recipe["training_list_seed"] == second.recipe["training_list_seed"]
+        with filled.snapshot() as unit:
+            card = describe_model(unit, "m2")["training"]
+        assert (card["started_from"], card["why"]) == ("m1", second.progress["why"])
+        assert card["recipe"] == {
+            **second.recipe,
+            "repeat_below": settings.train_repeat_below,
+            "batch_used": 2,
+        }
         curves = Path(challenger.weights_uri).with_suffix(".training.png")
         assert curves.read_bytes().startswith(b"\x89PNG")
+
+    def test_trains_anew_when_it_is_forced_though_the_run_before_was_left_on_disk(
+        self, filled: Store, settings: Settings
+    ) -> None:
+        from_base = settings.model_copy(update={"train_from": "base"})
+        workshop = Workshop(filled, from_base, now, Silence())
+        done = cut(workshop)
+        first = train(workshop, done)
+        for left in (".d0-killed", "d0"):
+            (settings.data_dir / "training" / left).mkdir()
+        kept = settings.data_dir / "training" / done.dataset_version / "run"
+        (kept / "old").touch()
+
+        train(workshop, done)  # was cut off before its end was recorded: goes on
+        assert (kept / "old").exists()
+
+        with filled.transaction() as unit:
+            unit.training_runs.end(
+                first.training_run, state="finished", outcome="", model_version=None, now=now()
+            )
+        second = train(workshop, done, force=True)
+        assert [folder.name for folder in kept.parents[1].iterdir()] == ["d1"]
+        assert second.training_run != first.training_run
+        assert (kept / "finished.json").exists()
+        assert not (kept / "old").exists()
+
+
+class TestCut:
+    def test_says_which_images_could_not_be_looked_at(
+        self, filled: Store, settings: Settings, tmp_path: Path
+    ) -> None:
+        with filled.transaction() as unit:
+            unit.images._session.execute(update(ImageRow).values(look_hash=None))
+        for name in ("i2", "i5"):
+            (tmp_path / "images" / f"{name}.png").write_bytes(b"")
+
+        done = cut(Workshop(filled, settings, now, Silence()))
+
+        [problem] = done.problems
+        assert problem.startswith("near-duplicates of 2 images go unnoticed")
+        assert "i2: " in problem
+        assert Cut.from_json(json.loads(json.dumps(done.as_json()))) == done
+
+
+class TestStoredWeights:
+    def test_are_not_opened_by_any_step_when_another_file_is_in_their_place(
+        self, filled: Store, settings: Settings
+    ) -> None:
+        workshop = Workshop(filled, settings, now, Silence())
+        done = cut(workshop)
+        with filled.transaction() as unit:
+            run = unit.training_runs.begin_or_continue(done.dataset_version, {}, now=now())
+        trained = Trained(run, StoredWeights(Path(settings.base_weights), "0" * 64, 1), ())
+        scoring = Calibrated(Scoring({}, {}, 1.0))
+
+        with pytest.raises(WeightsTamperedError, match="train again"):
+            calibrate(workshop, done, trained)
+        with pytest.raises(WeightsTamperedError, match="train again"):
+            evaluate(workshop, done, trained, scoring)
 
 
 class TestChooseStart:

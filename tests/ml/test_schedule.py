@@ -72,6 +72,28 @@ class TestLastUntil:
         assert schedule.last_until(utc(moment)) == utc(expected)
 
 
+class TestIsDue:
+    @pytest.mark.parametrize(
+        "last",
+        [None, "2026-07-01T00:30", "2030-01-01T00:30"],
+        ids=["never ran", "ran the night before", "the clock was years ahead"],
+    )
+    def test_is_so_when_no_run_began_since(self, last: str | None) -> None:
+        schedule = Schedule.of("30 2 * * *", "Europe/Berlin")
+
+        assert schedule.is_due(utc(last) if last else None, utc("2026-07-02T10:00"))
+
+    @pytest.mark.parametrize(
+        "last",
+        ["2026-07-02T00:30", "2026-07-02T09:59", "2026-07-02T11:00"],
+        ids=["on time", "late", "the clock was set back by hours"],
+    )
+    def test_is_not_so_when_a_run_did(self, last: str) -> None:
+        schedule = Schedule.of("30 2 * * *", "Europe/Berlin")
+
+        assert not schedule.is_due(utc(last), utc("2026-07-02T10:00"))
+
+
 class TestOf:
     @pytest.mark.parametrize("wrong", ["", "at night", "99 2 * * *", "30 2 * *", "0 0 30 2 *"])
     def test_says_how_a_schedule_is_written(self, wrong: str) -> None:

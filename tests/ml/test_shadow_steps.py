@@ -1,5 +1,6 @@
 """The steps of the night that concern the shadow and the cards."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -23,6 +24,17 @@ from ml_backend.chain.describe import describe
 from ml_backend.chain.score import score
 from ml_backend.chain.shadow import shadow
 from ml_backend.chain.workshop import Workshop
+
+GATE = {
+    "verdict": "better",
+    "promoted": True,
+    "reason": "m2 replaces m1: it is better.",
+    "checks": [],
+    "look": 1,
+    "best_map": 0.3,
+    "test_sha256": "a" * 64,
+    "champion": "m1",
+}
 
 
 class Silence:
@@ -100,27 +112,36 @@ class TestShadow:
 
 
 class TestDescribe:
-    def test_writes_cards_of_all_whose_standing_may_have_changed(
+    def test_writes_the_cards_whose_standing_changed(
         self, workshop: Workshop, tmp_path: Path
     ) -> None:
-        outcome = describe(workshop, "m2")
+        for name in ("m1", "m2"):
+            (tmp_path / f"{name}.pt").touch()
+        with workshop.store.transaction() as unit:
+            unit.model_history.keep_gate("m2", GATE)
 
-        assert outcome["problems"] == []
-        assert {path.name for path in tmp_path.glob("*.card.*")} == {
-            "m1.card.html",
-            "m1.card.json",
-            "m2.card.html",
-            "m2.card.json",
-        }
+        first = describe(workshop)
+        again = describe(workshop)
+        off = workshop.settings.model_copy(update={"shadow_images": 0})
+        shadow(replace(workshop, settings=off))
+        after = describe(workshop)
+
+        names = [f"{name}.card.{form}" for name in ("m1", "m2") for form in ("html", "json")]
+        assert first == after
+        assert first["cards"] == [str(tmp_path / name) for name in names]
+        assert again == {"cards": [], "problems": []}
+        states = [
+            json.loads((tmp_path / f"{name}.card.json").read_text())["state"]
+            for name in ("m1", "m2")
+        ]
+        assert states == ["retired", "champion"]
 
     def test_says_which_could_not_be_written(self, workshop: Workshop, tmp_path: Path) -> None:
-        with workshop.store.transaction() as unit:
-            unit.models.add(
-                ModelVersion(
-                    "m3", ModelState.REJECTED, "/nowhere/m3.pt", "0" * 64, created_at=now()
-                )
-            )
+        for name in ("m1", "m2"):
+            (tmp_path / f"{name}.pt").touch()
+        (tmp_path / "m1.card.partial").mkdir()
 
-        problems = describe(workshop, "m3")["problems"]
+        outcome = describe(workshop)
 
-        assert "the model card of m3 could not be written" in str(problems)
+        assert "the model card of m1 could not be written" in str(outcome["problems"])
+        assert str(tmp_path / "m2.card.json") in str(outcome["cards"])

@@ -1,11 +1,13 @@
 """Whether freshly trained weights can be trusted at all."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from typing_extensions import override
 
 from backend.domain.dataset import DatasetImage, DatasetVersion
 from backend.domain.images import Image, Split
@@ -20,7 +22,7 @@ torch = pytest.importorskip("torch")
 if find_spec("ultralytics") is None:  # not importorskip: it would import with telemetry on
     pytest.skip("needs the extra `ml`", allow_module_level=True)
 
-from ml_backend.live_model import sha256_of  # noqa: E402
+from ml_backend.live_model import WeightsTamperedError, sha256_of  # noqa: E402
 from ml_backend.training.soundness import find_problems, learned_from_test  # noqa: E402
 from ml_backend.training.weights import StoredWeights  # noqa: E402
 from ml_backend.ultralytics_settings import import_part  # noqa: E402
@@ -29,6 +31,17 @@ from ml_backend.ultralytics_settings import import_part  # noqa: E402
 def version(*images: Image) -> DatasetVersion:
     members = tuple(DatasetImage(one, (), ("R1",)) for one in images)
     return DatasetVersion("d1", "0" * 64, "method", NOW, members)
+
+
+class Trap:
+    """A pickle that leaves a file when it is opened."""
+
+    def __init__(self, leaves: Path) -> None:
+        self.leaves = leaves
+
+    @override
+    def __reduce__(self) -> tuple[Callable[[str], object], tuple[str]]:
+        return os.mkdir, (str(self.leaves),)
 
 
 TAUGHT = replace(image("a"), split=Split.TRAIN)
@@ -95,17 +108,26 @@ class TestFindProblems:
 
         assert "not finite" in found
 
-    def test_finds_other_weights_and_other_answers(
-        self, weights: StoredWeights, tested: DatasetVersion
+    def test_does_not_open_a_file_that_is_not_the_one_that_was_stored(
+        self, tmp_path: Path, tested: DatasetVersion
     ) -> None:
+        trap = tmp_path / "trap.pt"
+        torch.save({"model": Trap(tmp_path / "sprung")}, trap)
+        swapped = StoredWeights(trap, "0" * 64, trap.stat().st_size)
+
+        with pytest.raises(WeightsTamperedError, match="train again"):
+            find_problems(
+                swapped, tested, self.marked(), lambda: ScriptedDetector(model_version="m1")
+            )
+
+        assert not (tmp_path / "sprung").exists()
+
+    def test_finds_other_answers(self, weights: StoredWeights, tested: DatasetVersion) -> None:
         found = find_problems(
-            replace(weights, sha256="0" * 64),
+            weights,
             tested,
             {"b": [predicted(0.123)]},
             lambda: ScriptedDetector(model_version="m1"),
         )
 
-        assert found == (
-            "the stored weights have another hash",
-            "opened anew, its weights mark other boxes on 1 of 1 images",
-        )
+        assert found == ("opened anew, its weights mark other boxes on 1 of 1 images",)

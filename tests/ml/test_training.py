@@ -213,6 +213,23 @@ class TestFit:
         assert quality.map is not None
         assert done == [(3, 3)]
 
+    def test_starts_anew_from_other_weights_of_the_same_name(
+        self, version: DatasetVersion, base_weights: Path, tmp_path: Path
+    ) -> None:
+        folder = write_dataset_folder(version, ["i0", "i1"], tmp_path / "d1", image_size_px=64)
+        once = replace(RECIPE, epochs=1)
+        fit(folder.path, base_weights, once, device="cpu")
+        (folder.path / "run" / "old").touch()
+
+        fit(folder.path, base_weights, once, device="cpu")
+        assert (folder.path / "run" / "old").exists()
+
+        torch.manual_seed(1)
+        network = import_part("nn.tasks").DetectionModel("yolo26n.yaml", verbose=False)
+        torch.save({"model": network, "train_args": {}}, base_weights)
+        fit(folder.path, base_weights, once, device="cpu")
+        assert not (folder.path / "run" / "old").exists()
+
     def test_ends_when_validation_does_not_get_better(
         self,
         version: DatasetVersion,

@@ -5,6 +5,7 @@ from sqlalchemy import CheckConstraint, text
 from sqlalchemy.exc import IntegrityError
 
 from backend.domain.dataset import DatasetVersion
+from backend.domain.nights import StepRecord, StepState
 from backend.domain.predictions import Prediction
 from backend.store.accounts import Account
 from backend.store.adjudicators import AdjudicationDesk, Adjudicator
@@ -74,6 +75,11 @@ FORBIDDEN = [
     ("adjudication_desk", "id = 2", "is_the_only_one"),
     ("dataset_version", "p_true_from = 2", "p_true_from_is_share"),
     ("dataset_image", "split = 'odd'", "split_known"),
+    ("night_run", "state = 'odd'", "state_known"),
+    ("night_run", "attempts = 0", "counts_from_one"),
+    ("night_step", "state = 'odd'", "state_known"),
+    ("night_step", "attempts = 0", "counts_from_one"),
+    ("night_step", "duration_seconds = -1", "duration_positive"),
     *(
         (table, change, rule)
         for table in ("read_box", "predicted_box", "cluster")
@@ -104,6 +110,8 @@ def full(store: Store) -> Store:
             DatasetVersion("d1", "0" * 64, "overread-2-prior", NOW, ()), {}, p_true_from=0.5
         )
         unit.training_runs.begin_or_continue("d1", {}, now=NOW)
+        step = StepRecord("sync", StepState.DONE, "0" * 64, {}, NOW)
+        unit.nights.put_step(unit.nights.begin("nightly", now=NOW), step, {})
         unit.adjudicators.put([Adjudicator("A1", "a1@example.org", 5)], now=NOW)
         unit.adjudicators.set_desk(AdjudicationDesk(1, 900))
         [asked] = unit.adjudication_requests.add([request()], now=NOW)

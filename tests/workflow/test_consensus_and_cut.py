@@ -169,17 +169,30 @@ class TestCutTrainingSet:
         assert {one.image.id: one.split for one in after.images}["again"] is Split.TEST
         assert after.left_out == ()
 
-    def test_leaves_out_what_looks_like_an_image_of_another_split(self, read: Store) -> None:
+    @pytest.mark.parametrize(
+        ("comes_first", "leaves"),
+        [(None, "taught"), (Split.TEST, "taught"), (Split.TRAIN, "tested")],
+        ids=["both new", "tested on before", "learned from before"],
+    )
+    def test_leaves_out_what_looks_like_an_image_of_another_split(
+        self, read: Store, comes_first: Split | None, leaves: str
+    ) -> None:
         version = cut(read)
-        of_test, of_train = (
-            version.in_split(split)[0].image.id for split in (Split.TEST, Split.TRAIN)
-        )
-        look(read, {of_test: "ab" * 32, of_train: "ab" * 32})
+        names = {Split.TEST: "tested", Split.TRAIN: "taught"}
+        for split in sorted(names, key=lambda each: each is not comes_first):
+            patient = version.in_split(split)[0].image.patient_key
+            new = image(names[split], patient=patient)
+            register(read, replace(new, look_hash="ab" * 32))
+            keep(read, reading(new.id, "R1", mark(HERE)))
+            agree(read, new.id)
+            if split is comes_first:
+                cut(read)
 
         after = cut(read)
 
-        assert [one.what for one in after.left_out] == [of_train]
-        assert of_train not in {one.image.id for one in after.images}
+        assert {*names.values()} - {one.image.id for one in after.images} == {leaves}
+        if comes_first is None:  # otherwise it is the version before
+            assert [one.what for one in after.left_out] == [leaves]
         with read.snapshot() as unit:
             assert unit.datasets.get(after.name) == after
 

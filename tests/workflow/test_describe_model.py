@@ -60,7 +60,8 @@ def served(store: Store, tmp_path: Path) -> Store:
                     "detection": detection,
                     "calibration": calibration,
                     "recipe": {"epochs": 3},
-                    "base_weights": HOSTILE,
+                    "started_from": HOSTILE,
+                    "why": HOSTILE,
                     "versions": {"torch": "2"},
                     "test_images_adjudicated": 0,
                 },
@@ -108,6 +109,7 @@ class TestModelCard:
         outside = re.findall(r"(?:src|href|url)\s*[=(]\s*[\"']?https?:", html)
         assert outside == []
         assert "m2 passes against m1: it is better." in html
+        assert re.search(r"trained from<td>&lt;script.*: &lt;script", html)
         assert html.count("<svg") == 2
 
     def test_lies_beside_the_weights_for_people_and_for_programs(

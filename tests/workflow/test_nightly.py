@@ -92,7 +92,27 @@ class OtherChampion:
         return {"scored": 3}
 
 
+class ShadowSettled(BrokenTraining):
+    """The challenger in the shadow takes over, and nothing is trained."""
+
+    def training_steps(self) -> tuple[Step, ...]:
+        verdict = {"passed": True, "images": 9, "wanted": 9, "reason": "m2 replaces m1: 3 edits"}
+        return (Step("shadow", "settling", lambda _: verdict),)
+
+
 class TestNightly:
+    def test_reports_what_became_of_the_challenger_in_the_shadow(self, store: Store) -> None:
+        report = nightly(store, DESK, RULES, ShadowSettled(), clock=now, watchers=NOBODY_WATCHES)
+
+        assert report.shadow["passed"] is True
+        assert "in the shadow: m2 replaces m1: 3 edits" in report.sentences()
+        with store.snapshot() as unit:
+            kept = unit.nights.latest("nightly")
+        assert kept is not None
+        assert kept.report["shadow"] == report.shadow
+        assert kept.state is RunState.FINISHED
+        assert "state" not in kept.report
+
     def test_scores_and_fills_when_training_fails(self, store: Store) -> None:
         steps: list[str] = []
 

@@ -168,3 +168,12 @@ class TestLeaveOutDuplicates:
         [one] = leave_out_duplicates({"a": TRAIN, "b": TEST}, [("a", "b")])
 
         assert one.why.startswith("it is in train and looks like b, which is in test")
+
+    def test_leaves_out_a_test_image_that_models_learned_from_already(self) -> None:
+        splits = {"a": TRAIN, "b": TEST, "c": TRAIN}
+
+        left_out = leave_out_duplicates(splits, [("a", "b"), ("b", "c")], learned={"a"})
+
+        [one] = left_out
+        assert one.what == "b"
+        assert "looks like a, which models have learned from" in one.why
