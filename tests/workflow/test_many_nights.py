@@ -63,7 +63,7 @@ def meet(
             version,
             shown,
             f"test images of night {night}",
-            champion and champion.name,
+            None if champion is None else champion.name,
             comparison,
         )
         decision = judge_challenger(unit, given)

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import cast
 
 import pytest
+from typing_extensions import override
 
 from backend.domain.nights import RunState
 from backend.domain.predictions import Prediction
@@ -95,6 +96,7 @@ class OtherChampion:
 class ShadowSettled(BrokenTraining):
     """The challenger in the shadow takes over, and nothing is trained."""
 
+    @override
     def training_steps(self) -> tuple[Step, ...]:
         verdict = {"passed": True, "images": 9, "wanted": 9, "reason": "m2 replaces m1: 3 edits"}
         return (Step("shadow", "settling", lambda _: verdict),)

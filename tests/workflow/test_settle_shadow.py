@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any, cast
 
 from backend.domain.boxes import Box
 from backend.domain.findings import Finding
@@ -101,9 +102,10 @@ class TestSettleShadow:
         with store.snapshot() as unit:
             kept, event = unit.models.get("m2").gate, unit.records.events("model:m2")[-1]
         assert kept is not None
-        assert (kept["shadow"]["passed"], kept["shadow"]["images"]) == (False, 6)
-        assert kept["shadow"]["reason"].startswith("m1 stays: on 6 images")
-        assert (event.action, event.detail["why"]) == ("reject", kept["shadow"]["reason"])
+        shadow = cast("dict[str, Any]", kept["shadow"])
+        assert (shadow["passed"], shadow["images"]) == (False, 6)
+        assert shadow["reason"].startswith("m1 stays: on 6 images")
+        assert (event.action, event.detail["why"]) == ("reject", shadow["reason"])
 
     def test_ends_when_shadow_mode_is_switched_off(self, store: Store) -> None:
         in_the_shadow(store, champion=RIGHT, challenger=WRONG)
