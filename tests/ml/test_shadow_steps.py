@@ -27,8 +27,8 @@ from ml_backend.chain.workshop import Workshop
 
 GATE = {
     "verdict": "better",
-    "promoted": True,
-    "reason": "m2 replaces m1: it is better.",
+    "passed": True,
+    "reason": "m2 passes against m1: it is better.",
     "checks": [],
     "look": 1,
     "best_map": 0.3,
