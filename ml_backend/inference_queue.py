@@ -3,7 +3,7 @@
 import os
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Condition, Lock, Thread
@@ -165,15 +165,7 @@ class InferenceQueue:
 
     def _fulfil(self, *batch: _Wish) -> None:
         started = time.perf_counter()
-        detector = batch[0].detector
-        try:
-            found = detector.detect_in([wish.frame for wish in batch])
-            for wish, detections in zip(batch, found, strict=True):
-                wish.answer.set_result(detections)
-        except BaseException as problem:  # noqa: BLE001 - whoever waits for the answer gets it
-            for wish in batch:
-                if not wish.answer.done():
-                    wish.answer.set_exception(problem)
+        _answer(batch)
         self._observer.batch_done(
             images=len(batch),
             seconds=time.perf_counter() - started,
@@ -197,6 +189,22 @@ class InferenceQueue:
             self._waiting = others
             self._has_room.notify(len(batch))
             return batch
+
+
+def _answer(batch: Sequence[_Wish]) -> None:
+    """Look at a batch; when that fails, at its frames one by one, so that one fails alone."""
+    try:
+        found = batch[0].detector.detect_in([wish.frame for wish in batch])
+        answers = list(zip(batch, found, strict=True))
+    except BaseException as problem:  # noqa: BLE001 - whoever waits for the answer gets it
+        if len(batch) == 1:
+            batch[0].answer.set_exception(problem)
+            return
+        for wish in batch:
+            _answer([wish])
+        return
+    for wish, detections in answers:
+        wish.answer.set_result(detections)
 
 
 def _frames_ahead(detector: Detector) -> int:
