@@ -8,7 +8,9 @@ from typing import ClassVar
 import httpx2
 
 from backend.domain.images import Image
-from backend.formats.radiographs import UnreadableImageError, decode, read_file
+from backend.formats.image_cache import SmallCopy
+from backend.formats.radiographs import UnreadableImageError, read_file
+from ml_backend.decoding import Decoding
 from ml_backend.letterbox import Radiograph
 
 MAX_BYTES = 64 * 1024 * 1024
@@ -97,14 +99,15 @@ class ImageSource:
     ) -> None:
         self._allowed = {_origin(httpx2.URL(url)): url for url in allowed}
         self._clock = clock
+        self._decoding = Decoding()
         # Redirects would lead past the list; proxies and .netrc of the environment are for
         # other addresses than these.
         self._client = httpx2.Client(
             timeout=TIMEOUT_SECONDS, follow_redirects=False, trust_env=False, transport=transport
         )
 
-    def fetch(self, address: object, *, token: str | None = None) -> Radiograph:
-        """Return the pixels behind a link.
+    def fetch(self, address: object, *, token: str | None = None) -> SmallCopy:
+        """Return a small copy of the image behind a link.
 
         Parameters
         ----------
@@ -115,8 +118,8 @@ class ImageSource:
 
         Returns
         -------
-        ndarray of shape (height, width)
-            Grey pixels.
+        SmallCopy
+            The copy.
 
         Raises
         ------
@@ -138,7 +141,7 @@ class ImageSource:
                 "check that the server that serves the images is up"
             ) from problem
         try:
-            return decode(data)
+            return self._decoding.small(data)
         except UnreadableImageError as problem:
             raise NotAnImageError(f"{_shown(url)}: {problem}") from problem
 

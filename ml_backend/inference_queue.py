@@ -1,6 +1,5 @@
 """Keeps the device busy: images are decoded ahead, and looked at in batches across requests."""
 
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -12,6 +11,7 @@ from typing import Protocol, Self
 from backend.formats.image_cache import SmallCopy
 from ml_backend.detector import Detections, Detector
 from ml_backend.letterbox import Letterbox
+from ml_backend.runtimes.cores import cores
 
 _FEWEST_FRAMES_AHEAD = 16
 _BATCHES_AHEAD = 4
@@ -69,7 +69,7 @@ class InferenceQueue:
 
     def __init__(self, observer: Observer | None = None, *, decoders: int | None = None) -> None:
         self._observer = observer or _Nobody()
-        self._decoders = ThreadPoolExecutor(decoders or os.cpu_count() or 1, "decoder")
+        self._decoders = ThreadPoolExecutor(decoders or cores(), "decoder")
         self._fetchers = ThreadPoolExecutor(_FETCHERS, "fetcher")
         self._waiting: deque[_Wish] = deque()
         lock = Lock()

@@ -1,12 +1,12 @@
 """The network on torch: in half precision on a GPU, in single precision on a CPU."""
 
 import math
-import os
 from threading import Lock, local
 from typing import Any
 
 import torch
 
+from ml_backend.runtimes.cores import cores
 from ml_backend.runtimes.network import RawNetwork
 from ml_backend.runtimes.raw_output import CANDIDATES_PER_FINDING, Candidates, Frames, select
 
@@ -37,7 +37,7 @@ class TorchRuntime:
         self._thread = local()
         if not self._is_gpu:
             # With all cores, its spinning threads collapse as soon as anything else runs.
-            torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
+            torch.set_num_threads(max(1, cores() - 1))
 
     def look(self, frames: Frames, least_logit: float) -> Candidates:
         """Run the network, and keep of what it says the places that count.

@@ -32,7 +32,7 @@ class TestFetch:
     def test_returns_the_pixels(self, source: ImageSource, image_server: ImageServer) -> None:
         link = image_server.add("/a.png?signature=1", encode_png(radiograph()))
 
-        np.testing.assert_array_equal(source.fetch(link), radiograph())
+        np.testing.assert_array_equal(source.fetch(link).pixels, radiograph())
 
     @pytest.mark.parametrize(
         "address",
