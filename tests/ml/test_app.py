@@ -1,5 +1,6 @@
 """The ML protocol, as Label Studio 1.23.2 speaks it."""
 
+import asyncio
 import json
 import time
 from collections.abc import Sequence
@@ -11,12 +12,14 @@ import httpx2
 import numpy as np
 import pytest
 from starlette.testclient import TestClient
+from starlette.types import Message
 from typing_extensions import override
 
 from backend.domain.findings import Finding
 from backend.formats.radiographs import encode_png, pixel_hash
 from backend.settings import Settings
 from ml_backend.app import create_app
+from ml_backend.body_limit import BodyLimit
 from ml_backend.detector import Detections
 from ml_backend.front_door import USER_NAME, password
 from ml_backend.letterbox import Letterbox
@@ -245,8 +248,16 @@ class TestWebhook:
 
     @pytest.mark.parametrize(
         "body",
-        [b"", b"{", b"[]", b'{"action": 1}', b'{"action": "TASKS_CREATED"}', b"\xff"],
-        ids=["empty", "cut", "list", "number", "unknown", "no text"],
+        [
+            b"",
+            b"{",
+            b"[]",
+            b'{"action": 1}',
+            b'{"action": "TASKS_CREATED"}',
+            b"\xff",
+            b"[" * 200_000,
+        ],
+        ids=["empty", "cut", "list", "number", "unknown", "no text", "deep"],
     )
     def test_passes_over_everything_else(self, stranger: TestClient, body: bytes) -> None:
         assert stranger.post("/webhook", content=body).status_code == 204
@@ -271,6 +282,29 @@ class TestBodyLimit:
 
     def test_reads_less_where_anybody_may_knock(self, stranger: TestClient) -> None:
         assert stranger.post("/webhook", content=b"x" * 3_000_000).status_code == 413
+
+    def test_reads_nothing_of_who_asks_for_its_health(self, stranger: TestClient) -> None:
+        assert stranger.request("GET", "/health", content=b"x").status_code == 413
+        assert stranger.get("/health").status_code == 200
+
+    def test_does_not_wait_for_a_body_that_does_not_come(self) -> None:
+        sent: list[Message] = []
+
+        async def never() -> Message:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        async def behind(*_: object) -> None:
+            raise AssertionError
+
+        limit = BodyLimit(behind, limit_bytes=9, lower_bytes={}, within_seconds=0.01)
+        asyncio.run(limit({"type": "http", "path": "/predict"}, never, send))
+
+        assert sent[0]["status"] == 408
+        assert b"took longer" in sent[1]["body"]
 
     def test_reads_nothing_of_a_stranger(self, stranger: TestClient) -> None:
         assert stranger.post("/predict", content=b"x" * 3_000_000).status_code == 401
