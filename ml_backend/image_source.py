@@ -11,6 +11,7 @@ from backend.domain.images import Image
 from backend.formats.image_cache import SmallCopy
 from backend.formats.radiographs import UnreadableImageError, read_file
 from ml_backend.decoding import Decoding
+from ml_backend.fetch_deadline import DeadlineTransport
 from ml_backend.letterbox import Radiograph
 
 MAX_BYTES = 64 * 1024 * 1024
@@ -102,8 +103,13 @@ class ImageSource:
         self._decoding = Decoding()
         # Redirects would lead past the list; proxies and .netrc of the environment are for
         # other addresses than these.
+        network = DeadlineTransport()
+        self._within = network.deadline
         self._client = httpx2.Client(
-            timeout=TIMEOUT_SECONDS, follow_redirects=False, trust_env=False, transport=transport
+            timeout=TIMEOUT_SECONDS,
+            follow_redirects=False,
+            trust_env=False,
+            transport=transport or network,
         )
 
     def fetch(self, address: object, *, token: str | None = None) -> SmallCopy:
@@ -134,7 +140,8 @@ class ImageSource:
         """
         url = self._checked(address)
         try:
-            data = self._download(url, token)
+            with self._within(TIMEOUT_SECONDS):
+                data = self._download(url, token)
         except (httpx2.HTTPError, httpx2.StreamError) as problem:
             raise UnreachableImageError(
                 f"{_shown(url)} did not answer ({type(problem).__name__}: {problem}); "
