@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from threading import Event
 from typing import Any
 
@@ -53,6 +54,30 @@ def live_model() -> LiveModel:
 @pytest.fixture
 def link(image_server: ImageServer) -> str:
     return image_server.add("/images/seen.png", encode_png(SEEN))
+
+
+class Versioned(ScriptedDetector):
+    """Marks a box whose left edge is its number; stops half way until it may end."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(model_version=f"m{number}")
+        self.is_half_way, self.may_end = Event(), Event()
+        self._number = number
+        self._seen = count(1)
+
+    @override
+    def detect_in(self, frames: Sequence[Letterbox]) -> list[Detections]:
+        if any(next(self._seen) > 10 for _ in frames):
+            self.is_half_way.set()
+            assert self.may_end.wait(20)
+        box = np.array([[float(self._number), 10.0, 25.0, 60.0]])
+        return [Detections(box, ONE_BOX.findings, ONE_BOX.scores) for _ in frames]
+
+
+def described(answer: dict[str, Any]) -> tuple[str, float]:
+    """Return the version that an answer names, and the number in its box, of 50 px."""
+    (region,) = answer["result"]
+    return answer["model_version"], round(region["value"]["x"] / 100 * 50)
 
 
 class TestPredict:
@@ -227,16 +252,20 @@ class TestPredict:
     def test_never_mixes_two_models_in_one_answer(
         self, client: TestClient, link: str, live_model: LiveModel
     ) -> None:
-        def versions() -> set[str]:
-            return {each["model_version"] for each in ask(client, *[task(link)] * 20)}
+        first, second = Versioned(1), Versioned(2)
+        second.may_end.set()
+        live_model.swap(first)
+        with ThreadPoolExecutor(2) as pool:
+            pending = pool.submit(ask, client, *[task(link)] * 20)
+            assert first.is_half_way.wait(20)
+            live_model.swap(second)
+            after_the_swap = pool.submit(ask, client, task(link))
+            first.may_end.set()
+            answers = pending.result(20)
+            (later,) = after_the_swap.result(20)
 
-        with ThreadPoolExecutor(4) as pool:
-            pending = [pool.submit(versions) for _ in range(8)]
-            for number in range(50):
-                live_model.swap(ScriptedDetector(model_version=f"m{number}"))
-            answers = [each.result() for each in pending]
-
-        assert [len(each) for each in answers] == [1] * 8
+        assert [described(each) for each in answers] == [("m1", 1)] * 20
+        assert described(later) == ("m2", 2)
 
 
 class TestWebhook:
