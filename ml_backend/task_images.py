@@ -145,8 +145,10 @@ class TaskImages:
         return self._source.fetch(address, token=token)
 
     def _is_upload(self, address: str) -> bool:
+        if not address.startswith(self._label_studio + _UPLOADS):
+            return False
         path = unquote(urlsplit(address).path)  # ".." would lead out of the uploads
-        return address.startswith(self._label_studio + _UPLOADS) and ".." not in path
+        return ".." not in path
 
     def _token(self, project_id: object) -> str | None:
         """Return the token of a user who may see the uploads of a project."""

@@ -121,6 +121,7 @@ class TestPredict:
             {"id": 1, "data": {"image": "/data/upload/1.png"}},
             {"id": 1, "data": {"image": "http://127.0.0.1:1/metadata"}},
             {"id": 1, "data": {"image": "file:///etc/passwd"}},
+            {"id": 1, "data": {"image": "http://[bad/x.png"}},
         ],
     )
     def test_stores_nothing_for_an_odd_task_and_everything_for_its_neighbour(
@@ -198,6 +199,10 @@ class TestPredict:
 
         assert answer.status_code in {400, 422}
         assert answer.json()["detail"]
+
+    def test_calls_an_address_that_is_none_forbidden(self, client: TestClient) -> None:
+        assert ask(client, task("http://[bad/x.png")) == [[]]
+        assert 'cause="forbidden-address"} 1.0' in client.get("/metrics").text
 
     @pytest.mark.parametrize("name", ["predict_batch", "predict_next_task"])
     def test_answers_what_label_studio_sends(
