@@ -81,7 +81,9 @@ def create_app(
     _answer_small_questions(app, live_model, metrics, cache)
     images = TaskImages(source, settings, store=store, cache=cache)
     annotator = PreAnnotator(images, queue, metrics)
-    _answer_predict(app, live_model, annotator, Admission(settings.waiting_images))
+    admission = Admission(settings.waiting_images)
+    metrics.watch(lambda: admission.waiting)
+    _answer_predict(app, live_model, annotator, admission)
     _answer_events(app)
     return app
 

@@ -23,7 +23,7 @@ _FETCHERS = 32
 class Observer(Protocol):
     """Is told what the queue does."""
 
-    def batch_done(self, *, images: int, seconds: float, waiting: int) -> None:
+    def batch_done(self, *, images: int, seconds: float) -> None:
         """Hear that a batch was looked at.
 
         Parameters
@@ -32,14 +32,12 @@ class Observer(Protocol):
             How many.
         seconds : float, [s]
             How long it took.
-        waiting : int
-            How many frames wait.
         """
         ...
 
 
 class _Nobody:
-    def batch_done(self, *, images: int, seconds: float, waiting: int) -> None:
+    def batch_done(self, *, images: int, seconds: float) -> None:
         pass
 
 
@@ -169,7 +167,6 @@ class InferenceQueue:
         self._observer.batch_done(
             images=len(batch),
             seconds=time.perf_counter() - started,
-            waiting=len(self._waiting),
         )
 
     def _next_batch(self) -> list[_Wish]:

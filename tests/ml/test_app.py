@@ -263,6 +263,7 @@ class TestPredict:
         with ThreadPoolExecutor(2) as pool:
             pending = pool.submit(ask, client, *[task(link)] * 20)
             assert first.is_half_way.wait(20)
+            assert "overread_ml_waiting_images 20.0" in client.get("/metrics").text
             live_model.swap(second)
             after_the_swap = pool.submit(ask, client, task(link))
             first.may_end.set()
@@ -271,6 +272,7 @@ class TestPredict:
 
         assert [described(each) for each in answers] == [("m1", 1)] * 20
         assert described(later) == ("m2", 2)
+        assert "overread_ml_waiting_images 0.0" in client.get("/metrics").text
 
 
 class TestWebhook:
