@@ -103,7 +103,7 @@ def _raw_floor(scoring: Scoring) -> float:
     The thresholds were learned from all marks above `LOWEST_SCORE`, so a cut at a raw score must
     not take what they let through.
     """
-    raw = np.geomspace(LOWEST_SCORE, 0.999, 400)
+    raw = np.geomspace(LOWEST_SCORE, 0.999, 400, dtype=np.float64)
     floors = [LOWEST_KEPT_SCORE]
     for finding, curve in scoring.curves.items():
         kept_from = min(scoring.thresholds.get(finding, 1.0), LOWEST_KEPT_SCORE)
