@@ -8,7 +8,7 @@ from PIL import Image
 
 from backend.formats.image_cache import SmallCopy, small_copy
 from backend.formats.radiographs import Pixels, decode
-from ml_backend.runtimes.cores import cores
+from ml_backend.runtimes.usable_cores import cores
 
 _LARGE_PIXELS = 10_000_000
 

@@ -11,7 +11,7 @@ from typing import Protocol, Self
 from backend.formats.image_cache import SmallCopy
 from ml_backend.detector import Detections, Detector
 from ml_backend.letterbox import Letterbox
-from ml_backend.runtimes.cores import cores
+from ml_backend.runtimes.usable_cores import cores
 
 _FEWEST_FRAMES_AHEAD = 16
 _BATCHES_AHEAD = 4

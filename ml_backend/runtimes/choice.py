@@ -4,9 +4,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from ml_backend.runtimes.cores import cores
 from ml_backend.runtimes.network_facts import NetworkFacts
 from ml_backend.runtimes.raw_output import Runtime
+from ml_backend.runtimes.usable_cores import cores
 
 RuntimeName: TypeAlias = Literal["torch", "onnxruntime", "openvino", "openvino-bf16"]
 

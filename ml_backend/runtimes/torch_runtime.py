@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 
-from ml_backend.runtimes.cores import cores
 from ml_backend.runtimes.network import RawNetwork
 from ml_backend.runtimes.raw_output import CANDIDATES_PER_FINDING, Candidates, Frames, select
+from ml_backend.runtimes.usable_cores import cores
 
 _GPU_BATCH = 64
 

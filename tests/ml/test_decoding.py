@@ -11,7 +11,7 @@ from PIL import Image
 
 from backend.formats.radiographs import Pixels, encode_png
 from ml_backend.decoding import Decoding
-from ml_backend.runtimes.cores import cores
+from ml_backend.runtimes.usable_cores import cores
 from tests.ml.conftest import radiograph
 
 
