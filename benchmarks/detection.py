@@ -44,8 +44,9 @@ from backend.workflow import image_sets
 from backend.workflow.cut_training_set import cut_training_set
 from backend.workflow.reconcile_store import reconcile_store
 from backend.workflow.register_images import ImageSet, register_images
+from ml_backend.open_detector import LOWEST_SCORE
 from ml_backend.training.dataset_folder import write_dataset_folder
-from ml_backend.training.evaluate import LOWEST_SCORE, evaluate
+from ml_backend.training.evaluate import evaluate
 from ml_backend.training.fit import Fitted, fit
 from ml_backend.training.recipe import ConsensusWeights, Recipe
 from ml_backend.training.weights import store_weights

@@ -23,6 +23,11 @@ class Admission:
         self._waiting = 0
         self._lock = Lock()
 
+    @property
+    def waiting(self) -> int:
+        """How many images wait, in [images]."""
+        return self._waiting
+
     @contextmanager
     def admitted(self, images: int) -> Iterator[None]:
         """Let a request in for the time of the block.

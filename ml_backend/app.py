@@ -75,13 +75,15 @@ def create_app(
     app.add_middleware(
         BodyLimit,
         limit_bytes=int(settings.predict_request_mb * 1e6),
-        lower_bytes={"/webhook": _LARGEST_EVENT_BYTES},  # anybody may knock there
+        lower_bytes={"/webhook": _LARGEST_EVENT_BYTES, "/health": 0},  # anybody may knock there
     )
     app.add_middleware(FrontDoor, secret=password(settings), metrics=metrics)
     _answer_small_questions(app, live_model, metrics, cache)
     images = TaskImages(source, settings, store=store, cache=cache)
     annotator = PreAnnotator(images, queue, metrics)
-    _answer_predict(app, live_model, annotator, Admission(settings.waiting_images))
+    admission = Admission(settings.waiting_images)
+    metrics.watch(lambda: admission.waiting)
+    _answer_predict(app, live_model, annotator, admission)
     _answer_events(app)
     return app
 
@@ -154,6 +156,6 @@ def _answer_events(app: FastAPI) -> None:
 async def _action(request: Request) -> str | None:
     try:
         event = json.loads(await request.body())
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter of brackets in brackets
         return None
     return event.get("action") if isinstance(event, dict) else None

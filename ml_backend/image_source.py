@@ -8,7 +8,10 @@ from typing import ClassVar
 import httpx2
 
 from backend.domain.images import Image
-from backend.formats.radiographs import UnreadableImageError, decode, read_file
+from backend.formats.image_cache import SmallCopy
+from backend.formats.radiographs import UnreadableImageError, read_file
+from ml_backend.decoding import Decoding
+from ml_backend.fetch_deadline import DeadlineTransport
 from ml_backend.letterbox import Radiograph
 
 MAX_BYTES = 64 * 1024 * 1024
@@ -97,14 +100,20 @@ class ImageSource:
     ) -> None:
         self._allowed = {_origin(httpx2.URL(url)): url for url in allowed}
         self._clock = clock
+        self._decoding = Decoding()
         # Redirects would lead past the list; proxies and .netrc of the environment are for
         # other addresses than these.
+        network = DeadlineTransport()
+        self._within = network.deadline
         self._client = httpx2.Client(
-            timeout=TIMEOUT_SECONDS, follow_redirects=False, trust_env=False, transport=transport
+            timeout=TIMEOUT_SECONDS,
+            follow_redirects=False,
+            trust_env=False,
+            transport=transport or network,
         )
 
-    def fetch(self, address: object, *, token: str | None = None) -> Radiograph:
-        """Return the pixels behind a link.
+    def fetch(self, address: object, *, token: str | None = None) -> SmallCopy:
+        """Return a small copy of the image behind a link.
 
         Parameters
         ----------
@@ -115,8 +124,8 @@ class ImageSource:
 
         Returns
         -------
-        ndarray of shape (height, width)
-            Grey pixels.
+        SmallCopy
+            The copy.
 
         Raises
         ------
@@ -131,14 +140,15 @@ class ImageSource:
         """
         url = self._checked(address)
         try:
-            data = self._download(url, token)
+            with self._within(TIMEOUT_SECONDS):
+                data = self._download(url, token)
         except (httpx2.HTTPError, httpx2.StreamError) as problem:
             raise UnreachableImageError(
                 f"{_shown(url)} did not answer ({type(problem).__name__}: {problem}); "
                 "check that the server that serves the images is up"
             ) from problem
         try:
-            return decode(data)
+            return self._decoding.small(data)
         except UnreadableImageError as problem:
             raise NotAnImageError(f"{_shown(url)}: {problem}") from problem
 

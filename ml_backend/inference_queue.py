@@ -1,9 +1,8 @@
 """Keeps the device busy: images are decoded ahead, and looked at in batches across requests."""
 
-import os
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Condition, Lock, Thread
@@ -12,6 +11,7 @@ from typing import Protocol, Self
 from backend.formats.image_cache import SmallCopy
 from ml_backend.detector import Detections, Detector
 from ml_backend.letterbox import Letterbox
+from ml_backend.runtimes.usable_cores import cores
 
 _FEWEST_FRAMES_AHEAD = 16
 _BATCHES_AHEAD = 4
@@ -23,7 +23,7 @@ _FETCHERS = 32
 class Observer(Protocol):
     """Is told what the queue does."""
 
-    def batch_done(self, *, images: int, seconds: float, waiting: int) -> None:
+    def batch_done(self, *, images: int, seconds: float) -> None:
         """Hear that a batch was looked at.
 
         Parameters
@@ -32,14 +32,12 @@ class Observer(Protocol):
             How many.
         seconds : float, [s]
             How long it took.
-        waiting : int
-            How many frames wait.
         """
         ...
 
 
 class _Nobody:
-    def batch_done(self, *, images: int, seconds: float, waiting: int) -> None:
+    def batch_done(self, *, images: int, seconds: float) -> None:
         pass
 
 
@@ -69,7 +67,7 @@ class InferenceQueue:
 
     def __init__(self, observer: Observer | None = None, *, decoders: int | None = None) -> None:
         self._observer = observer or _Nobody()
-        self._decoders = ThreadPoolExecutor(decoders or os.cpu_count() or 1, "decoder")
+        self._decoders = ThreadPoolExecutor(decoders or cores(), "decoder")
         self._fetchers = ThreadPoolExecutor(_FETCHERS, "fetcher")
         self._waiting: deque[_Wish] = deque()
         lock = Lock()
@@ -165,19 +163,10 @@ class InferenceQueue:
 
     def _fulfil(self, *batch: _Wish) -> None:
         started = time.perf_counter()
-        detector = batch[0].detector
-        try:
-            found = detector.detect_in([wish.frame for wish in batch])
-            for wish, detections in zip(batch, found, strict=True):
-                wish.answer.set_result(detections)
-        except BaseException as problem:  # noqa: BLE001 - whoever waits for the answer gets it
-            for wish in batch:
-                if not wish.answer.done():
-                    wish.answer.set_exception(problem)
+        _answer(batch)
         self._observer.batch_done(
             images=len(batch),
             seconds=time.perf_counter() - started,
-            waiting=len(self._waiting),
         )
 
     def _next_batch(self) -> list[_Wish]:
@@ -197,6 +186,22 @@ class InferenceQueue:
             self._waiting = others
             self._has_room.notify(len(batch))
             return batch
+
+
+def _answer(batch: Sequence[_Wish]) -> None:
+    """Look at a batch; when that fails, at its frames one by one, so that one fails alone."""
+    try:
+        found = batch[0].detector.detect_in([wish.frame for wish in batch])
+        answers = list(zip(batch, found, strict=True))
+    except BaseException as problem:  # noqa: BLE001 - whoever waits for the answer gets it
+        if len(batch) == 1:
+            batch[0].answer.set_exception(problem)
+            return
+        for wish in batch:
+            _answer([wish])
+        return
+    for wish, detections in answers:
+        wish.answer.set_result(detections)
 
 
 def _frames_ahead(detector: Detector) -> int:

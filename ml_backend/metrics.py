@@ -1,5 +1,7 @@
 """What the ML backend counts, in Prometheus' text form."""
 
+from collections.abc import Callable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from backend.formats.image_cache import ImageCache
@@ -58,7 +60,7 @@ class Metrics:
         )
         self._waiting = Gauge(
             "overread_ml_waiting_images",
-            "Decoded images that wait for the detector",
+            "Images of the requests that are being answered",
             registry=self._registry,
         )
         self._workers = Gauge(
@@ -78,7 +80,7 @@ class Metrics:
             registry=self._registry,
         )
 
-    def batch_done(self, *, images: int, seconds: float, waiting: int) -> None:
+    def batch_done(self, *, images: int, seconds: float) -> None:
         """Count a batch that was looked at.
 
         Parameters
@@ -87,12 +89,19 @@ class Metrics:
             How many.
         seconds : float, [s]
             How long it took.
-        waiting : int
-            How many frames wait.
         """
         self._batch_sizes.observe(images)
         self._busy.inc(seconds)
-        self._waiting.set(waiting)
+
+    def watch(self, waiting: Callable[[], float]) -> None:
+        """Learn from whom to hear how many images wait.
+
+        Parameters
+        ----------
+        waiting : callable
+            Gives how many, [images].
+        """
+        self._waiting.set_function(waiting)
 
     def as_text(self, live_model: LiveModel, cache: ImageCache) -> bytes:
         """Return all figures.

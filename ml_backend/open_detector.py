@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from backend.domain.models import ModelVersion
 from backend.domain.score_calibration import Scoring
 from backend.settings import Settings
@@ -9,8 +11,12 @@ from ml_backend.detector import Detector
 from ml_backend.live_model import verified_weights
 from ml_backend.scripted_detector import ScriptedDetector
 
+LOWEST_SCORE = 0.001
+"""Confidence from which a detector has to report boxes for its precision to be measured."""
+
 LOWEST_KEPT_SCORE = 0.05
-"""Boxes below this confidence are neither shown nor kept for the queue."""
+"""Boxes below this confidence are neither shown nor kept for the queue, unless their finding is
+shown from less; where scores become probabilities, this is one."""
 
 
 def open_detector(
@@ -74,12 +80,33 @@ def load_yolo(
     # Imported here, because torch takes seconds and the scripted detector needs none of it.
     from ml_backend.yolo_detector import YoloDetector  # noqa: PLC0415
 
+    if min_score is None:
+        min_score = _raw_floor(scoring) if scoring else LOWEST_KEPT_SCORE
+        min_probability = LOWEST_KEPT_SCORE
+    else:
+        min_probability = 0.0
     return YoloDetector(
         weights,
         model_version,
         device=settings.device,
         runtime=settings.runtime,
         exports_dir=settings.weights_dir / "exports",
-        min_score=LOWEST_KEPT_SCORE if min_score is None else min_score,
+        min_score=min_score,
+        min_probability=min_probability,
         scoring=scoring,
     )
+
+
+def _raw_floor(scoring: Scoring) -> float:
+    """Return a raw score below which no finding is probable enough to be kept.
+
+    The thresholds were learned from all marks above `LOWEST_SCORE`, so a cut at a raw score must
+    not take what they let through.
+    """
+    raw = np.geomspace(LOWEST_SCORE, 0.999, 400, dtype=np.float64)
+    floors = [LOWEST_KEPT_SCORE]
+    for finding, curve in scoring.curves.items():
+        kept_from = min(scoring.thresholds.get(finding, 1.0), LOWEST_KEPT_SCORE)
+        below = int(np.searchsorted(curve.apply(raw), kept_from))  # a curve rises
+        floors.append(float(raw[max(below - 1, 0)]))
+    return min(floors)

@@ -37,7 +37,7 @@ class ScoreReport:
     scored : int
         Images that have a prediction now and had none before.
     failed : list of Skipped
-        Images that could not be read; the next run tries them again.
+        Images without an answer; the next run tries them again.
     """
 
     model_version: str
@@ -57,7 +57,8 @@ def score_pool(
     """Score every image that this model version has not answered yet.
 
     Results are kept batch by batch: a run that is interrupted goes on where it stopped. An image
-    that cannot be read is remembered with the reason, and tried again by the next run.
+    that cannot be read, or that the detector fails on, is remembered with the reason, and tried
+    again by the next run. Only when it fails on all of a batch, the run ends with its error.
 
     Parameters
     ----------
@@ -123,13 +124,22 @@ def _keep(
     report: ScoreReport,
     now: datetime,
 ) -> None:
-    predictions, failed = [], {}
+    predictions, failed, unexpected = [], {}, []
     for image, answer in batch:
         try:
             predictions.append(as_prediction(answer.result(), image.id, detector))
         except UnreadableImageError as problem:
             failed[image.id] = str(problem)
+        except Exception as problem:  # noqa: BLE001 - the other images must not fall with this one
+            failed[image.id] = f"{type(problem).__name__}: {problem}"
+            unexpected.append(problem)
+
     with store.transaction() as unit:
         report.scored += record_predictions(unit, predictions, now=now)
         unit.predictions.note_failures(detector.model_version, failed, now=now)
+        has_answered = bool(report.scored or unit.predictions.image_ids(detector.model_version))
+
     report.failed += [Skipped(f"image {each}", why) for each, why in failed.items()]
+    is_full = len(batch) == _KEPT_TOGETHER
+    if len(unexpected) == len(batch) and (is_full or not has_answered):
+        raise unexpected[-1]  # the detector is down, and not one image odd

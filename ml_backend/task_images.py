@@ -114,7 +114,7 @@ class TaskImages:
         with self._store.snapshot() as unit:
             image = unit.images.get(image_id)
         if image is None:
-            return small_copy(self._source.fetch(address))  # the backend says what is wrong
+            return self._source.fetch(address)  # the backend says what is wrong
         try:
             copy = read_small(image, self._cache)
         except UnreadableImageError as problem:
@@ -142,11 +142,13 @@ class TaskImages:
         token = None
         if isinstance(address, str) and self._is_upload(address):
             token = self._token(project_id)
-        return small_copy(self._source.fetch(address, token=token))
+        return self._source.fetch(address, token=token)
 
     def _is_upload(self, address: str) -> bool:
+        if not address.startswith(self._label_studio + _UPLOADS):
+            return False
         path = unquote(urlsplit(address).path)  # ".." would lead out of the uploads
-        return address.startswith(self._label_studio + _UPLOADS) and ".." not in path
+        return ".." not in path
 
     def _token(self, project_id: object) -> str | None:
         """Return the token of a user who may see the uploads of a project."""

@@ -46,7 +46,9 @@ class YoloDetector:
         Length of an image's longer side as the detector sees it; the size that the weights were
         trained at when None.
     min_score : float
-        Boxes below this confidence are left out.
+        Boxes below this raw score are left out.
+    min_probability : float
+        So are boxes below this probability, unless their finding's threshold is lower.
     scoring : Scoring or None
         How its scores become probabilities; they stay as they are when None.
     titles : sequence of str
@@ -63,6 +65,7 @@ class YoloDetector:
         exports_dir: Path | None = None,
         image_size_px: int | None = None,
         min_score: float = 0.05,
+        min_probability: float = 0.0,
         scoring: Scoring | None = None,
         titles: Sequence[str] = TITLES,
     ) -> None:
@@ -82,6 +85,9 @@ class YoloDetector:
         self._least_logit = float(logit(np.array(min_score))) if min_score > 0 else -np.inf
         self.thresholds: Mapping[Finding, float] = scoring.thresholds if scoring else {}
         self._scoring = scoring
+        self._kept_from = np.full(len(titles), min_probability)
+        for finding, threshold in self.thresholds.items():
+            self._kept_from[finding] = min(min_probability, threshold)
         self.image_size_px = image_size_px or facts.image_size_px
         self._strides = facts.strides
 
@@ -174,14 +180,15 @@ class YoloDetector:
             own = slice(ends[number], ends[number + 1])
             corners = frame.to_image(boxes[own])
             on_image = (corners[:, 2:] - corners[:, :2] >= 1).all(axis=1)  # not only in the border
-            by_score = np.argsort(-scores[own][on_image], kind="stable")
+            is_kept = on_image & (scores[own] >= self._kept_from[findings[own]])
+            by_score = np.argsort(-scores[own][is_kept], kind="stable")
             yield Detections(
-                corners[on_image][by_score],
-                findings[own][on_image][by_score],
-                scores[own][on_image][by_score],
-                spreads[own][on_image][by_score] / frame.scale,
+                corners[is_kept][by_score],
+                findings[own][is_kept][by_score],
+                scores[own][is_kept][by_score],
+                spreads[own][is_kept][by_score] / frame.scale,
                 features[number],
-                raw_scores[own][on_image][by_score],
+                raw_scores[own][is_kept][by_score],
             )
 
 

@@ -5,9 +5,11 @@ registered, or else when it is first needed, and kept as bare bytes: as a PNG it
 large and take a hundred times as long to read.
 """
 
+import logging
 import os
+import secrets
 import struct
-import tempfile
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +26,11 @@ LONGEST_PX = 1024
 _HEAD = struct.Struct("<8sIIII")  # mark, height and width of the copy, then of the radiograph
 _MARK = b"OVRGREY1"
 _SUFFIX = ".grey"
+_DRAFT = ".part"
+_DRAFT_SECONDS = 3600  # older drafts were left behind
 _KEPT_WHEN_FULL = 0.9
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,6 +108,7 @@ class ImageCache:
         self._folder = folder
         self._limit_bytes = limit_bytes
         self._kept_bytes: int | None = None
+        self._is_regretted = False
         self._lock = Lock()
 
     @property
@@ -136,9 +143,10 @@ class ImageCache:
         path = self.path(key)
         try:
             data = np.fromfile(path, dtype=np.uint8)
-            os.utime(path)  # used just now
         except OSError:
             return None
+        with suppress(OSError):  # somebody else's file may be read all the same
+            os.utime(path)  # used just now
         if len(data) < _HEAD.size:
             return None
         mark, height, width, height_px, width_px = _HEAD.unpack(data[: _HEAD.size].tobytes())
@@ -147,7 +155,7 @@ class ImageCache:
         return SmallCopy(data[_HEAD.size :].reshape(height, width), (height_px, width_px))
 
     def keep(self, key: str, copy: SmallCopy) -> None:
-        """Keep a copy; it appears whole or not at all.
+        """Keep a copy if the folder takes it; it appears whole or not at all.
 
         Parameters
         ----------
@@ -156,7 +164,6 @@ class ImageCache:
         copy : SmallCopy
             The copy.
         """
-        path = self.path(key)
         size = _HEAD.size + copy.pixels.size
         with self._lock:
             if self._known_bytes() + size > self._limit_bytes:
@@ -164,11 +171,10 @@ class ImageCache:
             if self._known_bytes() + size > self._limit_bytes:
                 return
             self._kept_bytes = self._known_bytes() + size
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-            file.write(_HEAD.pack(_MARK, *copy.pixels.shape, *copy.size_px))
-            file.write(np.ascontiguousarray(copy.pixels).data)
-        Path(file.name).replace(path)
+        try:
+            _write(self.path(key), copy)
+        except OSError as problem:  # the image itself was read, and can be looked at
+            self._regret(size, problem)
 
     def prepare(self, file: RadiographFile) -> None:
         """Keep a copy of a radiograph that may be needed, if there is room and it is not there.
@@ -201,6 +207,18 @@ class ImageCache:
             self._kept_bytes = sum(size for _, size, _ in self._files())
         return self._kept_bytes
 
+    def _regret(self, size: int, problem: OSError) -> None:
+        with self._lock:
+            self._kept_bytes = max(self._known_bytes() - size, 0)
+            is_news, self._is_regretted = not self._is_regretted, True
+        if is_news:
+            _logger.warning(
+                "small copies of images cannot be kept in %s (%s), so that every image is decoded "
+                "anew; make room there, or let this user write there",
+                self._folder,
+                problem.strerror,
+            )
+
     def _forget_oldest(self, limit_bytes: float) -> int:
         """Delete what was not used for longest; return how many bytes are left."""
         files = sorted(self._files())
@@ -208,15 +226,35 @@ class ImageCache:
         for _, size, path in files:
             if left <= limit_bytes:
                 break
-            path.unlink(missing_ok=True)
-            left -= size
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+                left -= size
         return left
 
     def _files(self) -> list[tuple[float, int, Path]]:
-        """Return when each file was used last, its size and its path; drafts left behind too."""
+        """Return when each file was used last, its size and its path; drafts left behind too.
+
+        A young draft is left out: another process may be writing it.
+        """
         found = []
+        left_behind = time.time() - _DRAFT_SECONDS
         for path in self._folder.glob("*/*"):
             with suppress(OSError):  # another process deleted it
                 status = path.stat()
-                found.append((status.st_mtime, status.st_size, path))
+                if path.suffix != _DRAFT or status.st_mtime < left_behind:
+                    found.append((status.st_mtime, status.st_size, path))
         return found
+
+
+def _write(path: Path, copy: SmallCopy) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.stem}-{secrets.token_hex(8)}{_DRAFT}")
+    try:
+        with draft.open("xb") as file:  # not `tempfile`, whose files no other user may read
+            file.write(_HEAD.pack(_MARK, *copy.pixels.shape, *copy.size_px))
+            file.write(np.ascontiguousarray(copy.pixels).data)
+        draft.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise

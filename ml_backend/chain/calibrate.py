@@ -9,9 +9,9 @@ from backend.domain.score_calibration import Scoring
 from ml_backend.chain.cut import Cut
 from ml_backend.chain.train import Trained
 from ml_backend.chain.workshop import Workshop
-from ml_backend.open_detector import load_yolo
+from ml_backend.open_detector import LOWEST_SCORE, load_yolo
 from ml_backend.training.calibrate import learn_scoring
-from ml_backend.training.evaluate import LOWEST_SCORE, evaluate
+from ml_backend.training.evaluate import evaluate
 
 
 @dataclass(frozen=True, slots=True)

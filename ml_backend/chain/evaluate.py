@@ -18,9 +18,9 @@ from ml_backend.chain.cut import Cut
 from ml_backend.chain.train import Trained
 from ml_backend.chain.workshop import Workshop
 from ml_backend.detector import Detector
-from ml_backend.open_detector import load_yolo, open_detector
+from ml_backend.open_detector import LOWEST_SCORE, load_yolo, open_detector
 from ml_backend.training.calibrate import measure_scoring
-from ml_backend.training.evaluate import LOWEST_SCORE, as_measured
+from ml_backend.training.evaluate import as_measured
 from ml_backend.training.evaluate import evaluate as mark_all
 from ml_backend.training.soundness import find_problems
 

@@ -1,12 +1,12 @@
 """Which runtime runs a network on this machine."""
 
-import os
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from ml_backend.runtimes.network_facts import NetworkFacts
 from ml_backend.runtimes.raw_output import Runtime
+from ml_backend.runtimes.usable_cores import cores
 
 RuntimeName: TypeAlias = Literal["torch", "onnxruntime", "openvino", "openvino-bf16"]
 
@@ -86,10 +86,10 @@ def open_runtime(
     if name == "onnxruntime":
         from ml_backend.runtimes.onnx_runtime import OnnxRuntime  # noqa: PLC0415
 
-        return OnnxRuntime(onnx, cores=_cores()), facts
+        return OnnxRuntime(onnx, cores=cores()), facts
     from ml_backend.runtimes.openvino_runtime import OpenVinoRuntime  # noqa: PLC0415
 
-    return OpenVinoRuntime(onnx, cores=_cores(), is_bfloat16=name == "openvino-bf16"), facts
+    return OpenVinoRuntime(onnx, cores=cores(), is_bfloat16=name == "openvino-bf16"), facts
 
 
 def _installed() -> list[RuntimeName]:
@@ -101,9 +101,3 @@ def _installed() -> list[RuntimeName]:
     if find_spec("onnxruntime"):
         names.append("onnxruntime")
     return [*names, "torch"]
-
-
-def _cores() -> int:
-    return (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )

@@ -1,7 +1,6 @@
 """The network on torch: in half precision on a GPU, in single precision on a CPU."""
 
 import math
-import os
 from threading import Lock, local
 from typing import Any
 
@@ -9,6 +8,7 @@ import torch
 
 from ml_backend.runtimes.network import RawNetwork
 from ml_backend.runtimes.raw_output import CANDIDATES_PER_FINDING, Candidates, Frames, select
+from ml_backend.runtimes.usable_cores import cores
 
 _GPU_BATCH = 64
 
@@ -37,7 +37,7 @@ class TorchRuntime:
         self._thread = local()
         if not self._is_gpu:
             # With all cores, its spinning threads collapse as soon as anything else runs.
-            torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
+            torch.set_num_threads(max(1, cores() - 1))
 
     def look(self, frames: Frames, least_logit: float) -> Candidates:
         """Run the network, and keep of what it says the places that count.

@@ -17,9 +17,6 @@ from ml_backend.detector import Detector, as_predicted_boxes, detect
 from ml_backend.image_source import read_registered
 from ml_backend.letterbox import Radiograph
 
-LOWEST_SCORE = 0.001
-"""Confidence from which a detector has to report boxes for its precision to be measured."""
-
 _AT_A_TIME = 16
 
 

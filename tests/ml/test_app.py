@@ -1,9 +1,11 @@
 """The ML protocol, as Label Studio 1.23.2 speaks it."""
 
+import asyncio
 import json
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from threading import Event
 from typing import Any
 
@@ -11,12 +13,14 @@ import httpx2
 import numpy as np
 import pytest
 from starlette.testclient import TestClient
+from starlette.types import Message
 from typing_extensions import override
 
 from backend.domain.findings import Finding
 from backend.formats.radiographs import encode_png, pixel_hash
 from backend.settings import Settings
 from ml_backend.app import create_app
+from ml_backend.body_limit import BodyLimit
 from ml_backend.detector import Detections
 from ml_backend.front_door import USER_NAME, password
 from ml_backend.letterbox import Letterbox
@@ -50,6 +54,30 @@ def live_model() -> LiveModel:
 @pytest.fixture
 def link(image_server: ImageServer) -> str:
     return image_server.add("/images/seen.png", encode_png(SEEN))
+
+
+class Versioned(ScriptedDetector):
+    """Marks a box whose left edge is its number; stops half way until it may end."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(model_version=f"m{number}")
+        self.is_half_way, self.may_end = Event(), Event()
+        self._number = number
+        self._seen = count(1)
+
+    @override
+    def detect_in(self, frames: Sequence[Letterbox]) -> list[Detections]:
+        if any(next(self._seen) > 10 for _ in frames):
+            self.is_half_way.set()
+            assert self.may_end.wait(20)
+        box = np.array([[float(self._number), 10.0, 25.0, 60.0]])
+        return [Detections(box, ONE_BOX.findings, ONE_BOX.scores) for _ in frames]
+
+
+def described(answer: dict[str, Any]) -> tuple[str, float]:
+    """Return the version that an answer names, and the number in its box, of 50 px."""
+    (region,) = answer["result"]
+    return answer["model_version"], round(region["value"]["x"] / 100 * 50)
 
 
 class TestPredict:
@@ -93,6 +121,7 @@ class TestPredict:
             {"id": 1, "data": {"image": "/data/upload/1.png"}},
             {"id": 1, "data": {"image": "http://127.0.0.1:1/metadata"}},
             {"id": 1, "data": {"image": "file:///etc/passwd"}},
+            {"id": 1, "data": {"image": "http://[bad/x.png"}},
         ],
     )
     def test_stores_nothing_for_an_odd_task_and_everything_for_its_neighbour(
@@ -171,6 +200,10 @@ class TestPredict:
         assert answer.status_code in {400, 422}
         assert answer.json()["detail"]
 
+    def test_calls_an_address_that_is_none_forbidden(self, client: TestClient) -> None:
+        assert ask(client, task("http://[bad/x.png")) == [[]]
+        assert 'cause="forbidden-address"} 1.0' in client.get("/metrics").text
+
     @pytest.mark.parametrize("name", ["predict_batch", "predict_next_task"])
     def test_answers_what_label_studio_sends(
         self, client: TestClient, image_server: ImageServer, name: str
@@ -224,16 +257,22 @@ class TestPredict:
     def test_never_mixes_two_models_in_one_answer(
         self, client: TestClient, link: str, live_model: LiveModel
     ) -> None:
-        def versions() -> set[str]:
-            return {each["model_version"] for each in ask(client, *[task(link)] * 20)}
+        first, second = Versioned(1), Versioned(2)
+        second.may_end.set()
+        live_model.swap(first)
+        with ThreadPoolExecutor(2) as pool:
+            pending = pool.submit(ask, client, *[task(link)] * 20)
+            assert first.is_half_way.wait(20)
+            assert "overread_ml_waiting_images 20.0" in client.get("/metrics").text
+            live_model.swap(second)
+            after_the_swap = pool.submit(ask, client, task(link))
+            first.may_end.set()
+            answers = pending.result(20)
+            (later,) = after_the_swap.result(20)
 
-        with ThreadPoolExecutor(4) as pool:
-            pending = [pool.submit(versions) for _ in range(8)]
-            for number in range(50):
-                live_model.swap(ScriptedDetector(model_version=f"m{number}"))
-            answers = [each.result() for each in pending]
-
-        assert [len(each) for each in answers] == [1] * 8
+        assert [described(each) for each in answers] == [("m1", 1)] * 20
+        assert described(later) == ("m2", 2)
+        assert "overread_ml_waiting_images 0.0" in client.get("/metrics").text
 
 
 class TestWebhook:
@@ -245,8 +284,16 @@ class TestWebhook:
 
     @pytest.mark.parametrize(
         "body",
-        [b"", b"{", b"[]", b'{"action": 1}', b'{"action": "TASKS_CREATED"}', b"\xff"],
-        ids=["empty", "cut", "list", "number", "unknown", "no text"],
+        [
+            b"",
+            b"{",
+            b"[]",
+            b'{"action": 1}',
+            b'{"action": "TASKS_CREATED"}',
+            b"\xff",
+            b"[" * 200_000,
+        ],
+        ids=["empty", "cut", "list", "number", "unknown", "no text", "deep"],
     )
     def test_passes_over_everything_else(self, stranger: TestClient, body: bytes) -> None:
         assert stranger.post("/webhook", content=body).status_code == 204
@@ -271,6 +318,29 @@ class TestBodyLimit:
 
     def test_reads_less_where_anybody_may_knock(self, stranger: TestClient) -> None:
         assert stranger.post("/webhook", content=b"x" * 3_000_000).status_code == 413
+
+    def test_reads_nothing_of_who_asks_for_its_health(self, stranger: TestClient) -> None:
+        assert stranger.request("GET", "/health", content=b"x").status_code == 413
+        assert stranger.get("/health").status_code == 200
+
+    def test_does_not_wait_for_a_body_that_does_not_come(self) -> None:
+        sent: list[Message] = []
+
+        async def never() -> Message:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        async def behind(*_: object) -> None:
+            raise AssertionError
+
+        limit = BodyLimit(behind, limit_bytes=9, lower_bytes={}, within_seconds=0.01)
+        asyncio.run(limit({"type": "http", "path": "/predict"}, never, send))
+
+        assert sent[0]["status"] == 408
+        assert b"took longer" in sent[1]["body"]
 
     def test_reads_nothing_of_a_stranger(self, stranger: TestClient) -> None:
         assert stranger.post("/predict", content=b"x" * 3_000_000).status_code == 401

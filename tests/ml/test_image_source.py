@@ -1,7 +1,11 @@
 """What is fetched, and what is refused."""
 
+import socket
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 
 import httpx2
 import numpy as np
@@ -32,7 +36,7 @@ class TestFetch:
     def test_returns_the_pixels(self, source: ImageSource, image_server: ImageServer) -> None:
         link = image_server.add("/a.png?signature=1", encode_png(radiograph()))
 
-        np.testing.assert_array_equal(source.fetch(link), radiograph())
+        np.testing.assert_array_equal(source.fetch(link).pixels, radiograph())
 
     @pytest.mark.parametrize(
         "address",
@@ -110,6 +114,29 @@ class TestFetch:
 
         with pytest.raises(UnreachableImageError, match="longer than 10 seconds"):
             ImageSource([image_server.url], clock=lambda: next(seconds)).fetch(link)
+
+    def test_gives_up_on_a_server_whose_head_trickles(
+        self, socket_enabled: None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("ml_backend.image_source.TIMEOUT_SECONDS", 0.4)
+        head = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nX: " + b"x" * 60 + b"\r\n\r\n"
+
+        def trickle() -> None:
+            visitor, _ = listener.accept()
+            with visitor, suppress(OSError):
+                for number in range(len(head)):
+                    visitor.sendall(head[number : number + 1])
+                    time.sleep(0.02)
+
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            server = Thread(target=trickle)
+            server.start()
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            source = ImageSource([url])
+            with pytest.raises(UnreachableImageError, match="ReadTimeout"):
+                source.fetch(f"{url}/a.png")
+            source.close()
+            server.join()
 
     def test_names_a_server_that_is_down_but_not_the_signature(self) -> None:
         def down(request: httpx2.Request) -> httpx2.Response:

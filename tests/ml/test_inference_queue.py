@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from threading import Event
 
+import numpy as np
 import pytest
 from typing_extensions import override
 
@@ -98,3 +99,30 @@ class TestInferenceQueue:
             with pytest.raises(RuntimeError, match="CUDA"):
                 queue.look(load, Broken()).result(20)
             queue.look(load, ScriptedDetector()).result(20)
+
+    def test_fails_only_the_frame_that_breaks_its_batch(self) -> None:
+        class Picky(Watched):
+            @override
+            def detect_in(self, frames: Sequence[Letterbox]) -> list[Detections]:
+                found = super().detect_in(frames)
+                if any(frame.pixels.max() == 255 for frame in frames):
+                    raise RuntimeError("not finite")
+                return found
+
+        detector = Picky()
+        odd = small_copy(np.full((96, 80), 255, np.uint8))
+        with InferenceQueue(decoders=1) as queue:
+            first = queue.look(load, detector)
+            assert detector.started.wait(20)
+            rest = [
+                queue.look(lambda n=n: odd if n == 2 else load(n), detector)  # type: ignore[misc]
+                for n in range(5)
+            ]
+            while len(queue) < 5:
+                pass
+            detector.may_end.set()
+            first.result(20)
+            failed = [number for number, answer in enumerate(rest) if answer.exception(20)]
+
+        assert failed == [2]
+        assert detector.batches[:2] == [1, 5]

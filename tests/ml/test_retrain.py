@@ -5,12 +5,14 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlalchemy import update
+from typing_extensions import override
 
 from backend.domain.boxes import Box
 from backend.domain.findings import Finding
@@ -32,6 +34,8 @@ from backend.workflow.reconcile_store import reconcile_store
 from backend.workflow.register_images import ImageSet, register_images
 from backend.workflow.retrain_report import RetrainReport
 from ml_backend.champion_watch import ChampionWatch
+from ml_backend.detector import Detections
+from ml_backend.letterbox import Letterbox
 from ml_backend.live_model import LiveModel, WeightsTamperedError
 from ml_backend.score_pool import score_pool
 from ml_backend.scripted_detector import ScriptedDetector
@@ -279,6 +283,24 @@ class TestChooseStart:
             choose_start(filled, settings)
 
 
+class Picky(ScriptedDetector):
+    """Fails on one radiograph, alone and in company."""
+
+    @override
+    def detect_in(self, frames: Sequence[Letterbox]) -> list[Detections]:
+        odd = self.frame(radiograph(3)).pixels
+        if any(np.array_equal(frame.pixels, odd) for frame in frames):
+            raise RuntimeError("not finite")
+        return super().detect_in(frames)
+
+
+def add_challenger(store: Store) -> None:
+    with store.transaction() as unit:
+        unit.models.add(
+            ModelVersion("m1", ModelState.CHALLENGER, "none", "0" * 64, created_at=now())
+        )
+
+
 class TestScorePool:
     def test_goes_on_where_it_stopped_and_tries_damaged_images_again(
         self, filled: Store, tmp_path: Path
@@ -308,6 +330,31 @@ class TestScorePool:
         with filled.snapshot() as unit:
             assert len(unit.predictions.of_model("m1")) == 8
             assert unit.predictions.failures("m1") == {}
+
+    def test_records_what_the_detector_fails_on_and_keeps_the_rest(self, filled: Store) -> None:
+        add_challenger(filled)
+
+        first = score_pool(filled, Picky(model_version="m1"), clock=now)
+        again = score_pool(filled, Picky(model_version="m1"), clock=now)
+
+        assert (first.scored, again.scored) == (7, 0)
+        with filled.snapshot() as unit:
+            failures = unit.predictions.failures("m1")
+        assert failures == {"i3": "RuntimeError: not finite"}
+
+    def test_ends_when_the_detector_answers_nothing_at_all(self, filled: Store) -> None:
+        class Down(ScriptedDetector):
+            @override
+            def detect_in(self, frames: Sequence[Letterbox]) -> list[Detections]:
+                raise RuntimeError("CUDA error")
+
+        add_challenger(filled)
+
+        with pytest.raises(RuntimeError, match="CUDA"):
+            score_pool(filled, Down(model_version="m1"), clock=now)
+
+        with filled.snapshot() as unit:
+            assert len(unit.predictions.failures("m1")) == 8
 
     def test_loses_nothing_and_doubles_nothing_when_it_is_killed(
         self, filled: Store, settings: Settings, tmp_path: Path

@@ -21,12 +21,13 @@ torch = pytest.importorskip("torch")
 if find_spec("ultralytics") is None:  # not importorskip: it would import with telemetry on
     pytest.skip("needs the extra `ml`", allow_module_level=True)
 
+from ml_backend.open_detector import LOWEST_SCORE  # noqa: E402
 from ml_backend.scripted_detector import ScriptedDetector  # noqa: E402
 from ml_backend.training.dataset_folder import (  # noqa: E402
     NothingToTrainOnError,
     write_dataset_folder,
 )
-from ml_backend.training.evaluate import LOWEST_SCORE, evaluate  # noqa: E402
+from ml_backend.training.evaluate import evaluate  # noqa: E402
 from ml_backend.training.fit import NotEnoughMemoryError, fit  # noqa: E402
 from ml_backend.training.recipe import Recipe  # noqa: E402
 from ml_backend.training.weights import (  # noqa: E402

@@ -13,15 +13,20 @@ from typing_extensions import override
 
 from backend.domain import boxes as box_rules
 from backend.domain.findings import Finding
+from backend.domain.predictions import shown_boxes
+from backend.domain.score_calibration import ScoreCurve, Scoring
+from backend.settings import Settings
 from tests.ml.conftest import radiograph
 
 torch = pytest.importorskip("torch")
 if find_spec("ultralytics") is None:  # not importorskip: it would import with telemetry on
     pytest.skip("needs the extra `ml`", allow_module_level=True)
 
-from ml_backend.detector import detect  # noqa: E402
+from ml_backend.detector import as_predicted_boxes, detect  # noqa: E402
+from ml_backend.open_detector import LOWEST_SCORE, load_yolo  # noqa: E402
 from ml_backend.runtimes.device import choose_device  # noqa: E402
 from ml_backend.runtimes.network_facts import UnusableWeightsError  # noqa: E402
+from ml_backend.training.evaluate import as_probabilities  # noqa: E402
 from ml_backend.ultralytics_settings import import_part, import_ultralytics  # noqa: E402
 from ml_backend.yolo_detector import BrokenDetectorError, YoloDetector  # noqa: E402
 
@@ -98,6 +103,35 @@ class TestYoloDetector:
             (alone,) = detect(detector, [image])
             np.testing.assert_allclose(alone.boxes, found.boxes, atol=0.05)
             box_rules.check_boxes(found.boxes)
+
+    @pytest.mark.parametrize("intercept", [3.0, 5.0])
+    def test_shows_in_serving_what_it_shows_where_its_thresholds_are_learned(
+        self, weights: Path, tmp_path: Path, intercept: float
+    ) -> None:
+        checkpoint = torch.load(weights, weights_only=False)
+        head = checkpoint["model"].model[-1]
+        for layers in (*head.cv3, *getattr(head, "one2one_cv3", ())):
+            layers[-1].bias.data[3] = -4.0  # raw scores of about 0.02
+        torch.save(checkpoint, tmp_path / "unsure.pt")
+        weights = tmp_path / "unsure.pt"
+        curve = ScoreCurve(slope=1.0, intercept=intercept)
+        scoring = Scoring({Finding.CARDIOMEGALY: curve}, {Finding.CARDIOMEGALY: 0.3}, 1.0)
+        settings = Settings(data_dir=tmp_path, device="cpu", runtime="torch")
+        images = [radiograph(n, 128, 128) for n in range(3)]
+        measured = load_yolo(settings, weights, "m1", min_score=LOWEST_SCORE)
+        serving = load_yolo(settings, weights, "m1", scoring=scoring)
+        raw: list[float] = []
+
+        for found, served in zip(detect(measured, images), detect(serving, images), strict=True):
+            learned = as_probabilities(as_predicted_boxes(found), scoring)
+            kept = as_predicted_boxes(served)
+            assert shown_boxes(kept, serving.thresholds) == shown_boxes(
+                learned, scoring.thresholds
+            )
+            assert kept == tuple(box for box in learned if box.score >= 0.05)
+            raw += [box.raw_score or 0.0 for box in kept]
+        assert raw
+        assert min(raw) < 0.05, sorted(raw)
 
     def test_answers_no_images_with_nothing(self, weights: Path) -> None:
         assert YoloDetector(weights, "m1", device="cpu", runtime="torch").detect_in([]) == []

@@ -99,6 +99,66 @@ class TestLimit:
         assert cache.find(KEY) is None
         assert cache.kept_bytes == 0
 
+    def test_leaves_what_another_process_is_writing(self, tmp_path: Path) -> None:
+        young, old = (tmp_path / "ab" / name for name in ("young.part", "old.part"))
+        young.parent.mkdir()
+        for draft in (young, old):
+            draft.write_bytes(bytes(COPY_BYTES))
+        os.utime(old, (1000, 1000))
+        cache = ImageCache(tmp_path, 1.5 * COPY_BYTES)
+
+        cache.keep(KEY, small_copy(radiograph(1)))
+
+        assert young.exists()
+        assert not old.exists()
+        assert cache.find(KEY) is not None
+
+
+class TestTrouble:
+    def test_goes_on_without_a_folder_that_takes_copies_and_says_so_once(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        (tmp_path / "cache").write_bytes(b"a file where the folder should be")
+        cache = ImageCache(tmp_path / "cache", 1e9)
+
+        for _ in range(2):
+            cache.keep(KEY, small_copy(radiograph(1)))
+
+        assert cache.find(KEY) is None
+        assert cache.kept_bytes == 0
+        assert len(caplog.records) == 1
+        assert "cannot be kept" in caplog.text
+
+    def test_leaves_no_draft_where_the_copy_cannot_be_put(self, tmp_path: Path) -> None:
+        cache = ImageCache(tmp_path, 1e9)
+        cache.path(KEY).mkdir(parents=True)
+
+        cache.keep(KEY, small_copy(radiograph(1)))
+
+        assert list(cache.path(KEY).parent.iterdir()) == [cache.path(KEY)]
+
+    def test_lets_others_read_as_the_umask_says(self, tmp_path: Path) -> None:
+        cache = ImageCache(tmp_path, 1e9)
+        before = os.umask(0o022)
+        try:
+            cache.keep(KEY, small_copy(radiograph(1)))
+        finally:
+            os.umask(before)
+
+        assert cache.path(KEY).stat().st_mode & 0o777 == 0o644
+
+    def test_finds_a_copy_that_it_may_not_touch(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(*_: object) -> None:
+            raise PermissionError(1, "Operation not permitted")
+
+        cache = ImageCache(tmp_path, 1e9)
+        cache.keep(KEY, small_copy(radiograph(1)))
+        monkeypatch.setattr(os, "utime", refuse)
+
+        assert cache.find(KEY) is not None
+
 
 class TestPrepare:
     def test_keeps_a_copy_for_the_first_scoring(self, tmp_path: Path) -> None:
