@@ -88,7 +88,6 @@ class Watch:
 
 def run(plan: Plan, steps: Steps) -> dict[str, float]:
     """Carry out the proof; return its figures."""
-    _load_everything()
     rng = np.random.default_rng(SEED)
     kills: Counter[str] = Counter()
     equal = 0
@@ -259,17 +258,6 @@ def _at_work(stage: Stage, step: str) -> str:
     """Return the step that was at work, or else the one that had been at work just before."""
     running = stage.ask("SELECT name FROM night_step WHERE state = 'running'")
     return str(running[-1][0]) if running else step
-
-
-def _load_everything() -> None:
-    """Load torch before the nights fork: each of them would take seconds for it."""
-    import torch  # noqa: PLC0415 - takes seconds
-
-    import ml_backend.night_shift  # noqa: F401, PLC0415 - takes seconds
-    from ml_backend.ultralytics_settings import import_part  # noqa: PLC0415 - takes seconds
-
-    torch.set_num_threads(1)  # bits do not depend on how sums are split
-    import_part("models.yolo.detect")
 
 
 def main() -> None:

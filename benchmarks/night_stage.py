@@ -104,22 +104,22 @@ class Stage:
             store.close()
 
     def play_apart(self) -> int:
-        """Run the chain in a process of its own; return its number. It ends with 0 when done."""
-        child = os.fork()
-        if child:
-            return child
-        status = 1
-        try:
-            with (self.settings.data_dir / "night.log").open("a") as log:
-                os.dup2(log.fileno(), 1)
-                os.dup2(log.fileno(), 2)
-            report = self.play()
-            status = 0 if report.state == "finished" else 3
-            print(json.dumps(report.as_json()), flush=True)  # noqa: T201 - into its log
-        except BaseException:  # noqa: BLE001 - nothing of the parent may run in the child
-            sys.excepthook(*sys.exc_info())
-        finally:
-            os._exit(status)
+        """Run the chain in a process of its own; return its number. It ends with 0 when done.
+
+        A fresh one, because a fork of a process that has trained inherits locks of libraries'
+        threads, and nobody to open them.
+        """
+        log = str(self.settings.data_dir / "night.log")
+        appending = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        return os.posix_spawn(
+            sys.executable,
+            [sys.executable, "-m", "benchmarks.night_stage"],
+            self.settings.as_environment(),
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 1, log, appending, 0o600),
+                (os.POSIX_SPAWN_DUP2, 1, 2),
+            ],
+        )
 
     def ask(self, question: str) -> list[tuple[Any, ...]]:
         """Ask the database, as it is on disk at this moment."""
@@ -229,3 +229,18 @@ def _untrained(path: Path) -> Path:
     network.names = {int(finding): finding.title for finding in Finding}
     torch.save({"model": network.half(), "train_args": {"imgsz": 64}}, path)
     return path
+
+
+def main() -> None:
+    """Run the chain once for the project that the environment names."""
+    import torch  # noqa: PLC0415 - takes seconds
+
+    torch.set_num_threads(1)  # bits do not depend on how sums are split
+    settings = Settings()
+    report = Stage(settings, settings.data_dir).play()
+    print(json.dumps(report.as_json()))  # noqa: T201 - into its log
+    sys.exit(0 if report.state == "finished" else 3)
+
+
+if __name__ == "__main__":
+    main()
