@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 _TRACKERS = ("clearml", "comet", "dvc", "mlflow", "raytune", "tensorboard", "wandb")
@@ -59,9 +60,10 @@ def import_ultralytics() -> Any:  # noqa: ANN401 - the package ships no types
         _environ.setdefault("YOLO_OFFLINE", "True")
         _environ.update(_SWITCHES, YOLO_CONFIG_DIR=_private_folder().name)
     plain_open = Image.open
-    package = importlib.import_module("ultralytics")
-    Image.open = plain_open  # ultralytics puts an opener there that wants a HEIF library
-    package.settings.update(sync=False, **dict.fromkeys(_TRACKERS, False))
+    with np.printoptions():  # which ultralytics changes for the whole process
+        package = importlib.import_module("ultralytics")
+        Image.open = plain_open  # ultralytics puts an opener there that wants a HEIF library
+        package.settings.update(sync=False, **dict.fromkeys(_TRACKERS, False))
     return package
 
 
@@ -85,7 +87,8 @@ def import_part(name: str) -> Any:  # noqa: ANN401 - the package ships no types
         The module.
     """
     import_ultralytics()
-    return importlib.import_module(f"ultralytics.{name}")
+    with np.printoptions():
+        return importlib.import_module(f"ultralytics.{name}")
 
 
 @contextmanager
