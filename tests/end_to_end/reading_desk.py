@@ -82,7 +82,10 @@ def name_and_select_boxes(page: Page) -> None:
 
 def decide(page: Page, name: str, *keys: str, reason: str = "") -> None:
     """Select a box by its name in the list of regions, press keys, write a reason."""
-    page.locator("[class*=outliner-item__title]").get_by_text(name, exact=True).click()
+    listed = page.locator("[class*=outliner-item__title]")
+    listed.last.hover()
+    page.mouse.wheel(0, -10_000)  # the list holds what is in view, and selecting may scroll it
+    listed.get_by_text(name, exact=True).click()
     page.wait_for_timeout(400)
     for key in keys:
         page.keyboard.press(key)

@@ -12,6 +12,7 @@ from typing import Any
 import httpx2
 import numpy as np
 import pytest
+from anyio.from_thread import start_blocking_portal
 from starlette.testclient import TestClient
 from starlette.types import Message
 from typing_extensions import override
@@ -337,7 +338,8 @@ class TestBodyLimit:
             raise AssertionError
 
         limit = BodyLimit(behind, limit_bytes=9, lower_bytes={}, within_seconds=0.01)
-        asyncio.run(limit({"type": "http", "path": "/predict"}, never, send))
+        with start_blocking_portal() as loop:
+            loop.call(limit, {"type": "http", "path": "/predict"}, never, send)
 
         assert sent[0]["status"] == 408
         assert b"took longer" in sent[1]["body"]
