@@ -56,23 +56,32 @@ def measure(
         exports_dir=folder / "exports",
         image_size_px=size_px,
     )
-    floor = bare_passes(detector.bare, size_px, seconds, is_gpu=device != "cpu")
+    first = _first_pass_seconds(detector)
+    floor = bare_passes(detector.bare, size_px, seconds)
     looking = _one_thread(detector, cache, keys, seconds / 4, is_decoding=False)
     alone = _one_thread(detector, cache, keys, seconds / 4, is_decoding=True)
+    _through_the_queue(detector, cache, keys, 2.0)  # every size of batch is met once
     with gpu_watched(device) as busy:
         through = _through_the_queue(detector, cache, keys, seconds)
     return {
         "runtime": detector.runtime,
+        "first_pass_seconds": first,
         "floor_images_per_second": floor,
         "one_thread_without_decoding_images_per_second": looking,
         "one_thread_images_per_second": alone,
         "images_per_second": through,
         "throughput_vs_floor": through / floor,
         "gpu_busy_percent": busy.mean,
-        **_stages(detector, cache, keys, is_gpu=device != "cpu"),
+        **_stages(detector, cache, keys),
         "gpu_memory_mb": torch.cuda.max_memory_allocated() / 2**20 if device != "cpu" else None,
         "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
+
+
+def _first_pass_seconds(detector: YoloDetector) -> float:
+    started = time.perf_counter()
+    detect(detector, [radiograph(0, is_square=True)])
+    return time.perf_counter() - started
 
 
 def untrained(name: str, size_px: int, folder: Path) -> Path:
@@ -119,7 +128,7 @@ def half_precision_differs(weights: Path, folder: Path, *, size_px: int) -> dict
     }
 
 
-def bare_passes(runs: Runtime, size_px: int, seconds: float, *, is_gpu: bool) -> float:
+def bare_passes(runs: Runtime, size_px: int, seconds: float) -> float:
     """Return images per second of nothing but the network, on as many threads as serve."""
     frames = np.full((runs.batch_size, size_px, size_px), 90, dtype=np.uint8)
     done = [0] * runs.workers
@@ -127,8 +136,6 @@ def bare_passes(runs: Runtime, size_px: int, seconds: float, *, is_gpu: bool) ->
     def work(number: int, until: float) -> None:
         while time.perf_counter() < until:
             runs.forward(frames)
-            if is_gpu:
-                torch.cuda.current_stream().synchronize()
             done[number] += len(frames)
 
     for length in (min(seconds, 3.0), seconds):  # once to warm up
@@ -206,9 +213,7 @@ def _one_thread(
     return images / (time.perf_counter() - started)
 
 
-def _stages(
-    detector: YoloDetector, cache: ImageCache, keys: list[str], *, is_gpu: bool
-) -> dict[str, float]:
+def _stages(detector: YoloDetector, cache: ImageCache, keys: list[str]) -> dict[str, float]:
     """Return milliseconds per image of each stage, one after the other in one thread."""
     chosen = [keys[number % len(keys)] for number in range(detector.batch_size)]
     copies = [_load(cache, key) for key in chosen]
@@ -217,8 +222,6 @@ def _stages(
 
     def run() -> None:
         detector.bare.forward(pixels)
-        if is_gpu:
-            torch.cuda.current_stream().synchronize()
 
     def per_image(work: Callable[[], object]) -> float:
         times = []

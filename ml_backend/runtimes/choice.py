@@ -76,10 +76,15 @@ def open_runtime(
     # Imported here, because none of them is there on every machine, and torch takes seconds.
     if name == "torch":
         from ml_backend.runtimes.network import load_network  # noqa: PLC0415
-        from ml_backend.runtimes.torch_runtime import TorchRuntime  # noqa: PLC0415
 
         network = load_network(weights, device)
-        return TorchRuntime(network, is_half=device != "cpu"), network.facts
+        if device == "cpu":
+            from ml_backend.runtimes.torch_runtime import TorchRuntime  # noqa: PLC0415
+
+            return TorchRuntime(network), network.facts
+        from ml_backend.runtimes.cuda_runtime import CudaRuntime  # noqa: PLC0415
+
+        return CudaRuntime(network), network.facts
     from ml_backend.runtimes.exported import exported  # noqa: PLC0415
 
     onnx, facts = exported(weights, exports_dir)

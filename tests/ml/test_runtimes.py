@@ -16,11 +16,11 @@ if find_spec("ultralytics") is None:  # not importorskip: it would import with t
     pytest.skip("needs the extra `ml`", allow_module_level=True)
 
 from ml_backend.runtimes import choice  # noqa: E402
+from ml_backend.runtimes.cuda_runtime import gather, surest  # noqa: E402
 from ml_backend.runtimes.exported import exported  # noqa: E402
 from ml_backend.runtimes.network import load_network  # noqa: E402
 from ml_backend.runtimes.openvino_runtime import cpu_has_bfloat16  # noqa: E402
 from ml_backend.runtimes.raw_output import select  # noqa: E402
-from ml_backend.runtimes.torch_runtime import select_there  # noqa: E402
 from ml_backend.yolo_detector import YoloDetector  # noqa: E402
 
 CPU = "cpu"
@@ -140,7 +140,7 @@ class TestChooseRuntime:
             choice.choose_runtime(wanted, device)
 
 
-class TestSelectThere:
+class TestGather:
     """What runs on a GPU, on whatever tensors there are here."""
 
     @pytest.mark.parametrize("least_logit", [-10.0, 1.5])
@@ -152,12 +152,8 @@ class TestSelectThere:
         )
 
         here = select(logits, distances, features, least_logit=least_logit)
-        there = select_there(
-            torch.from_numpy(logits),
-            torch.from_numpy(distances),
-            torch.from_numpy(features),
-            least_logit=least_logit,
-        )
+        tensors = [torch.from_numpy(each) for each in (logits, distances, features)]
+        there = gather(tensors, surest(tensors[0]), least_logit=least_logit)
 
         one, other = (
             np.lexsort((each.places, each.findings, each.images)) for each in (here, there)
@@ -173,9 +169,8 @@ class TestSelectThere:
         logits = torch.zeros(1, 2, 9)
         logits[0, 1, 4] = torch.nan
 
-        assert not select_there(
-            logits, torch.zeros(1, 4, 9), torch.zeros(1, 8), least_logit=0.5
-        ).is_finite
+        tensors = logits, torch.zeros(1, 4, 9), torch.zeros(1, 8)
+        assert not gather(tensors, surest(logits), least_logit=0.5).is_finite
 
 
 class TestExportedFile:
