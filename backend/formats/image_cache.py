@@ -29,6 +29,7 @@ _SUFFIX = ".grey"
 _DRAFT = ".part"
 _DRAFT_SECONDS = 3600  # older drafts were left behind
 _KEPT_WHEN_FULL = 0.9
+_NOTED_EVERY_SECONDS = 3600
 
 _logger = logging.getLogger(__name__)
 
@@ -140,13 +141,10 @@ class ImageCache:
         SmallCopy or None
             None when it is not there, or is damaged.
         """
-        path = self.path(key)
         try:
-            data = np.fromfile(path, dtype=np.uint8)
+            data = _read(self.path(key))
         except OSError:
             return None
-        with suppress(OSError):  # somebody else's file may be read all the same
-            os.utime(path)  # used just now
         if len(data) < _HEAD.size:
             return None
         mark, height, width, height_px, width_px = _HEAD.unpack(data[: _HEAD.size].tobytes())
@@ -244,6 +242,24 @@ class ImageCache:
                 if path.suffix != _DRAFT or status.st_mtime < left_behind:
                     found.append((status.st_mtime, status.st_size, path))
         return found
+
+
+def _read(path: Path) -> Pixels:
+    """Return a file's bytes, and note that it was used.
+
+    In as few calls as possible: each gives Python's lock away, which other threads that read want.
+    """
+    file = os.open(path, os.O_RDONLY)
+    try:
+        status = os.fstat(file)
+        data = np.empty(status.st_size, dtype=np.uint8)
+        size = os.readv(file, [data.data])
+        if time.time() - status.st_mtime > _NOTED_EVERY_SECONDS:
+            with suppress(OSError):  # somebody else's file may be read all the same
+                os.utime(file)
+    finally:
+        os.close(file)
+    return data[:size]
 
 
 def _write(path: Path, copy: SmallCopy) -> None:
