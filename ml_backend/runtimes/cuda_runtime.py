@@ -142,8 +142,10 @@ def surest(logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
     Returns
     -------
-    values, places : tensor of shape (images, findings, at most `CANDIDATES_PER_FINDING`)
-        The largest logits and where they are.
+    values : tensor of shape (images, findings, at most `CANDIDATES_PER_FINDING`)
+        The largest logits.
+    places : tensor of the same shape
+        Where they are.
     """
     found = logits.topk(min(CANDIDATES_PER_FINDING, logits.shape[2]), dim=2)
     return found.values, found.indices
