@@ -174,6 +174,11 @@ class Settings(BaseSettings):
         return self.data_dir / "weights"
 
     @property
+    def exports_dir(self) -> Path:
+        """Where networks are kept as runtimes read them; may be deleted at any time."""
+        return self.weights_dir / "exports"
+
+    @property
     def image_cache_dir(self) -> Path:
         """Where small copies of registered images are kept; may be deleted at any time."""
         return self.data_dir / "image-cache"

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import platform
 import statistics
 import sys
 import tempfile
@@ -15,6 +14,7 @@ import torch
 
 from backend.demo.sample import WEIGHTS
 from backend.domain.consensus.logistic import sigmoid
+from benchmarks import processor
 from benchmarks.made_up_radiographs import radiograph
 from ml_backend.runtimes.choice import UnavailableRuntimeError, choose_runtime, open_runtime
 from ml_backend.runtimes.raw_output import Runtime
@@ -97,7 +97,7 @@ def main() -> None:
             "size_px": chosen.size,
             "rounds": rounds,
             "passes": passes,
-            "processor": platform.processor() or platform.machine(),
+            "processor": processor.shown(),
             "torch": torch.__version__,
         }
         result = {

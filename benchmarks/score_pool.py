@@ -3,7 +3,6 @@
 import argparse
 import json
 import os
-import platform
 import sys
 import tempfile
 import time
@@ -17,6 +16,7 @@ from backend.domain.images import Image
 from backend.formats.image_cache import ImageCache, small_copy
 from backend.settings import Settings
 from backend.store.unit_of_work import Store
+from benchmarks import processor
 from benchmarks.served_pool import NOW, filled_store
 from ml_backend.image_source import read_registered
 from ml_backend.open_detector import open_detector
@@ -108,7 +108,7 @@ def main() -> None:
             "images": images,
             "weights": WEIGHTS.name,
             "cores": os.cpu_count(),
-            "processor": platform.processor() or platform.machine(),
+            "processor": processor.shown(),
         }
         result = {
             "name": "score_pool",

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import serving_device
+from benchmarks import processor, serving_device
 
 _WEIGHTS = Path(__file__).parents[1] / "backend" / "demo" / "sample" / "weights.pt"
 
@@ -78,7 +78,7 @@ def main() -> None:
             example=chosen.example,
             example_python=chosen.example_python,
         )
-        machine = platform.processor() or platform.machine()
+        machine = processor.shown()
     conditions = {
         "device": chosen.device,
         "machine": machine,

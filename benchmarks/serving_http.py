@@ -6,7 +6,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
@@ -16,7 +16,6 @@ from typing import Any, Self
 import httpx2
 import numpy as np
 import psutil
-import torch
 from pydantic import SecretStr
 
 from backend import image_links
@@ -26,6 +25,7 @@ from backend.formats.image_cache import ImageCache
 from backend.settings import Settings
 from backend.terminal import now
 from benchmarks import serving_example
+from benchmarks.bare_passes import EagerTorch, Floor, floor_moved, noise, times_the_floor
 from benchmarks.served_pool import filled_store, sized_weights
 from ml_backend.front_door import USER_NAME, password
 from ml_backend.open_detector import open_detector
@@ -33,6 +33,7 @@ from ml_backend.task_images import read_small
 from ml_backend.yolo_detector import YoloDetector
 
 _IMAGES = 64
+_SINGLES_A_ROUND = 15
 _START_SECONDS = 120.0
 
 
@@ -58,13 +59,12 @@ def on_cpu(
             {"id": number, "data": {"image": _link(settings, image)}}
             for number, image in enumerate(images)
         ]
-        floor = _Floor(settings, champion, images[0])  # exports the network, as a first start does
-        with _server(settings) as (server, cold_start), _Client(settings) as ask:
-            ask(tasks)  # fills the cache
-            figures = _figures(ask, floor, tasks, server, rounds=rounds)
+        floor = _floor(settings, champion, images)  # exports the network, as a first start does
         used = Path(champion.weights_uri)
-        eager = _eager_images_per_second(used, size_px)
-        figures["throughput_vs_eager_torch"] = figures["images_per_second"] / eager
+        eager = EagerTorch(used, floor.frames)
+        with _server(settings) as (server, cold_start), _Client(settings) as ask:
+            ask(tasks)  # every shape once
+            figures = _figures(ask, floor, eager, tasks, server, rounds=rounds)
         if example is not None:
             paths = [Path(image.uri) for image in images]
             peer = serving_example.measure(example, example_python, used, paths, rounds=rounds)
@@ -73,7 +73,7 @@ def on_cpu(
                 / peer["example_images_per_second"],
                 "p50_vs_example": figures["p50_ms"] / peer["example_p50_ms"],
             }
-        return {"runtime": floor.runtime, **figures, **cold_start}
+        return {"runtime": floor.runtime, "noise": noise(figures), **figures, **cold_start}
 
 
 def _link(settings: Settings, image: Image) -> str:
@@ -85,25 +85,12 @@ def _link(settings: Settings, image: Image) -> str:
     )
 
 
-class _Floor:
-    """Bare passes of the champion's network, in this process."""
-
-    def __init__(self, settings: Settings, champion: ModelVersion, image: Image) -> None:
-        detector = open_detector(settings, champion)
-        assert isinstance(detector, YoloDetector)  # noqa: S101 - that is the default
-        copy = read_small(image, ImageCache(settings.image_cache_dir, settings.image_cache_bytes))
-        self._frames = detector.frame(copy.pixels, copy.size_px).pixels[None]
-        self._network = detector.bare
-        self.runtime, self._workers = detector.runtime, detector.workers
-
-    def once(self) -> None:
-        self._network.forward(self._frames)
-
-    def images_per_second(self, passes: int) -> float:
-        started = time.perf_counter()
-        with ThreadPoolExecutor(self._workers) as pool:
-            list(pool.map(lambda _: self.once(), range(passes)))
-        return passes / (time.perf_counter() - started)
+def _floor(settings: Settings, champion: ModelVersion, images: Iterable[Image]) -> Floor:
+    detector = open_detector(settings, champion)
+    assert isinstance(detector, YoloDetector)  # noqa: S101 - that is the default
+    cache = ImageCache(settings.image_cache_dir, settings.image_cache_bytes)
+    copies = [read_small(image, cache) for image in images]
+    return Floor(detector, [detector.frame(copy.pixels, copy.size_px) for copy in copies])
 
 
 class _Client:
@@ -134,45 +121,54 @@ class _Client:
 
 def _figures(
     ask: _Client,
-    floor: _Floor,
+    floor: Floor,
+    eager: EagerTorch,
     tasks: list[dict[str, Any]],
     server: psutil.Process,
     *,
     rounds: int,
 ) -> dict[str, float]:
     single, bare = [], []
-    single_cpu = bare_cpu = 0.0
-    for _ in range(rounds * 15):
-        started, busy = time.perf_counter(), time.process_time()
-        floor.once()
-        bare.append(time.perf_counter() - started)
-        bare_cpu += time.process_time() - busy
-        busy = _cpu_seconds(server)
-        started = time.perf_counter()
-        ask(tasks[:1])
-        single.append(time.perf_counter() - started)
-        single_cpu += _cpu_seconds(server) - busy
+    single_cpu, bare_cpu = [], []
 
-    ratios: dict[str, list[float]] = {"one": [], "four": []}
-    speeds: dict[str, list[float]] = {"one": [], "four": [], "floor": []}
+    def pass_once() -> None:
+        busy = time.process_time()
+        bare.append(_timed(floor.once))
+        bare_cpu.append(time.process_time() - busy)
+
+    pass_once()
+    for _ in range(rounds * _SINGLES_A_ROUND):
+        busy = _cpu_seconds(server)
+        single.append(_timed(lambda: ask(tasks[:1])))
+        single_cpu.append(_cpu_seconds(server) - busy)
+        pass_once()
+
+    ratios: dict[str, list[float]] = {"one": [], "four": [], "eager": []}
+    speeds: dict[str, list[float]] = {"one": [], "four": [], "floor": [], "eager": []}
     with _probing(ask.health) as probes:
         for _ in range(rounds):
             one = len(tasks) / _timed(lambda: ask(tasks))
-            speed = floor.images_per_second(len(tasks))
+            speed = floor.images_per_second()
             four = len(tasks) / _timed(lambda: _four_at_once(ask, tasks))
-            for name, figure in (("one", one), ("four", four), ("floor", speed)):
+            slow = eager.images_per_second()
+            for name, figure in (("one", one), ("four", four), ("floor", speed), ("eager", slow)):
                 speeds[name].append(figure)
             ratios["one"].append(one / speed)
             ratios["four"].append(four / speed)
+            ratios["eager"].append(one / slow)
     return {
         "throughput_vs_floor": statistics.median(ratios["one"]),
         "throughput_vs_floor_4x16": statistics.median(ratios["four"]),
+        "throughput_vs_eager_torch": statistics.median(ratios["eager"]),
         "images_per_second": statistics.median(speeds["one"]),
         "images_per_second_4x16": statistics.median(speeds["four"]),
         "floor_images_per_second": statistics.median(speeds["floor"]),
-        "p50_vs_floor": statistics.median(single) / statistics.median(bare),
+        "eager_torch_images_per_second": statistics.median(speeds["eager"]),
+        "eager_torch_threads": eager.threads,
+        "p50_vs_floor": times_the_floor(bare, single),
         "p95_vs_floor": float(np.quantile(single, 0.95) / np.quantile(bare, 0.95)),
-        "cpu_vs_floor": single_cpu / bare_cpu,
+        "cpu_vs_floor": statistics.mean(single_cpu) / statistics.mean(bare_cpu),
+        "floor_moved": floor_moved(bare),
         "p50_ms": statistics.median(single) * 1e3,
         "p95_ms": float(np.quantile(single, 0.95)) * 1e3,
         "floor_p50_ms": statistics.median(bare) * 1e3,
@@ -235,19 +231,6 @@ def _probing(probe: Callable[[], None]) -> Iterator[list[float]]:
     finally:
         stopped.set()
         thread.join()
-
-
-def _eager_images_per_second(weights: Path, size_px: int) -> float:
-    """Return images per second of torch without export, as Label Studio's example runs it."""
-    from ml_backend.runtimes.network import load_network  # noqa: PLC0415
-
-    network = load_network(weights, torch.device("cpu"))
-    frame = torch.full((1, size_px, size_px * 13 // 16 // 32 * 32), 90, dtype=torch.uint8)
-    torch.set_num_threads(1)  # what ultralytics chooses on two cores
-    with torch.inference_mode():
-        network(frame)
-        times = [_timed(lambda: network(frame)) for _ in range(15)]
-    return 1 / statistics.median(times)
 
 
 def _timed(work: Callable[[], object]) -> float:

@@ -60,7 +60,7 @@ def create_app(
     FastAPI
         The application.
     """
-    metrics = Metrics()
+    metrics = Metrics(live_model)
     queue = InferenceQueue(metrics)
     source = ImageSource((settings.backend_url, settings.label_studio_url), transport=transport)
     cache = ImageCache(settings.image_cache_dir, settings.image_cache_bytes)
@@ -107,7 +107,7 @@ def _answer_small_questions(
 
     @app.get("/metrics")
     def figures() -> Response:  # in a thread: the first time, it looks through the cache
-        text = metrics.as_text(live_model, cache)
+        text = metrics.as_text(cache)
         return Response(text, media_type=CONTENT_TYPE_LATEST)
 
 

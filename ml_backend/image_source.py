@@ -2,15 +2,16 @@
 
 import time
 from collections.abc import Callable, Iterable
+from io import BytesIO
 from pathlib import Path
 from typing import ClassVar
 
 import httpx2
 
 from backend.domain.images import Image
-from backend.formats.image_cache import SmallCopy
-from backend.formats.radiographs import UnreadableImageError, read_file
-from ml_backend.decoding import Decoding
+from backend.formats.image_cache import SmallCopy, small_copy
+from backend.formats.radiographs import UnreadableImageError, decode, read_file
+from ml_backend import decoding
 from ml_backend.fetch_deadline import DeadlineTransport
 from ml_backend.letterbox import Radiograph
 
@@ -69,7 +70,9 @@ def read_registered(image: Image) -> Radiograph:
     UnreadableImageError
         If the file is gone, is damaged, or is not the registered radiograph any more.
     """
-    file = read_file(Path(image.uri))
+    path = Path(image.uri)
+    with decoding.turn(path):
+        file = read_file(path)
     if file.pixel_hash != image.pixel_hash:
         raise UnreadableImageError(
             f"{image.uri} does not show the pixels that were registered as {image.id}; "
@@ -100,7 +103,6 @@ class ImageSource:
     ) -> None:
         self._allowed = {_origin(httpx2.URL(url)): url for url in allowed}
         self._clock = clock
-        self._decoding = Decoding()
         # Redirects would lead past the list; proxies and .netrc of the environment are for
         # other addresses than these.
         network = DeadlineTransport()
@@ -148,7 +150,8 @@ class ImageSource:
                 "check that the server that serves the images is up"
             ) from problem
         try:
-            return self._decoding.small(data)
+            with decoding.turn(BytesIO(data)):
+                return small_copy(decode(data))
         except UnreadableImageError as problem:
             raise NotAnImageError(f"{_shown(url)}: {problem}") from problem
 

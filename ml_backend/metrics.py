@@ -1,6 +1,8 @@
 """What the ML backend counts, in Prometheus' text form."""
 
+import time
 from collections.abc import Callable
+from threading import Lock
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -12,6 +14,13 @@ _SECONDS = (0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 100)
 
 class Metrics:
     """The counters of one server; each server has its own registry.
+
+    Parameters
+    ----------
+    live_model : LiveModel
+        What serves.
+    clock : callable
+        Monotonic seconds.
 
     Attributes
     ----------
@@ -25,7 +34,13 @@ class Metrics:
         Tasks with one.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self, live_model: LiveModel, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._live_model = live_model
+        self._clock = clock
+        self._lock = Lock()
+        self._free_since: list[float] = []  # of each worker of the device
         self._registry = CollectorRegistry()
         self.requests = Counter(
             "overread_ml_requests", "Requests", ("path", "status"), registry=self._registry
@@ -54,8 +69,8 @@ class Metrics:
         )
         self._busy = Counter(
             "overread_ml_busy_seconds",
-            "Seconds that the detector worked; its rate over the number of workers is how busy "
-            "the device is",
+            "Seconds that the device's workers worked; its rate over their number is how busy "
+            "the device is, 1 at most",
             registry=self._registry,
         )
         self._waiting = Gauge(
@@ -88,10 +103,16 @@ class Metrics:
         images : int
             How many.
         seconds : float, [s]
-            How long it took.
+            How long it took until now, with the time in which no worker was free for it: that is
+            the time of the batches before, and is not counted twice.
         """
         self._batch_sizes.observe(images)
-        self._busy.inc(seconds)
+        with self._lock:
+            ends, workers = self._clock(), max(self._count_workers(), 1)
+            free = sorted([*[0.0] * workers, *self._free_since])[-workers:]
+            begins = max(ends - seconds, free[0])
+            self._free_since = [*free[1:], ends]
+        self._busy.inc(ends - begins)
 
     def watch(self, waiting: Callable[[], float]) -> None:
         """Learn from whom to hear how many images wait.
@@ -103,13 +124,11 @@ class Metrics:
         """
         self._waiting.set_function(waiting)
 
-    def as_text(self, live_model: LiveModel, cache: ImageCache) -> bytes:
+    def as_text(self, cache: ImageCache) -> bytes:
         """Return all figures.
 
         Parameters
         ----------
-        live_model : LiveModel
-            What serves now.
         cache : ImageCache
             Where small copies are kept.
 
@@ -120,7 +139,10 @@ class Metrics:
         """
         self._cache.set(cache.kept_bytes)
         self._model.clear()
-        self._model.labels(live_model.model_version, live_model.runtime).set(1)
-        detector = live_model.current()
-        self._workers.set(0 if detector is None else detector.workers)
+        self._model.labels(self._live_model.model_version, self._live_model.runtime).set(1)
+        self._workers.set(self._count_workers())
         return generate_latest(self._registry)
+
+    def _count_workers(self) -> int:
+        detector = self._live_model.current()
+        return 0 if detector is None else detector.workers

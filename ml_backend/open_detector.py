@@ -90,7 +90,7 @@ def load_yolo(
         model_version,
         device=settings.device,
         runtime=settings.runtime,
-        exports_dir=settings.weights_dir / "exports",
+        exports_dir=settings.exports_dir,
         min_score=min_score,
         min_probability=min_probability,
         scoring=scoring,

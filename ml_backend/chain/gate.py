@@ -8,11 +8,11 @@ from backend.domain.models import ModelState, ModelVersion
 from backend.workflow.judge_challenger import Challenge, judge_challenger, kept_verdict
 from backend.workflow.promote_model import promote_model
 from ml_backend.chain.calibrate import Calibrated
+from ml_backend.chain.clear_disk import clear_disk
 from ml_backend.chain.cut import Cut
 from ml_backend.chain.evaluate import Evaluated
 from ml_backend.chain.train import Trained
 from ml_backend.chain.workshop import Workshop
-from ml_backend.training.dataset_folder import clear_folders
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,5 +141,5 @@ def gate(
                 champion_map40=decision.champion_map,
             )
             workshop.keep(unit, gated.as_json())
-    clear_folders(workshop.training_dir)  # weights, figures and list are in the store now
+    clear_disk(workshop)
     return gated

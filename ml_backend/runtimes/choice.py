@@ -29,8 +29,8 @@ def choose_runtime(wanted: str, device: str) -> RuntimeName:
     Returns
     -------
     str
-        On a GPU torch; on a CPU OpenVINO, else ONNX Runtime, else torch. OpenVINO in bfloat16 is
-        more than twice as fast and has to be asked for: its scores and edges differ.
+        On a GPU torch; on a CPU OpenVINO, else ONNX Runtime, else torch. OpenVINO in bfloat16 has
+        to be asked for: its scores and edges differ, and only some CPUs are faster with it.
 
     Raises
     ------

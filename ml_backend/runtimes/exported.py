@@ -10,6 +10,7 @@ import multiprocessing
 import sys
 import tempfile
 import warnings
+from collections.abc import Collection
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -17,7 +18,9 @@ from pathlib import Path
 from ml_backend.runtimes.network_facts import NetworkFacts
 from ml_backend.runtimes.raw_output import OUTPUTS
 
-_FORM = 2  # count up when the network's inputs or outputs, or what is noted of it, change
+FORM = 2
+"""Of an export; count up when the network's inputs or outputs, or what is noted of it, change."""
+
 _OPERATORS = 17
 
 
@@ -39,7 +42,7 @@ def exported(weights: Path, folder: Path) -> tuple[bytes, NetworkFacts]:
     facts : NetworkFacts
         What has to be known of the network; so a network that was exported once is not loaded.
     """
-    kept = folder / f"{_sha256_of(weights)}-{_FORM}.onnx"
+    kept = folder / f"{_name(_sha256_of(weights))}.onnx"
     found = _find(kept)
     if found is None:
         if "torch" in sys.modules:
@@ -51,6 +54,26 @@ def exported(weights: Path, folder: Path) -> tuple[bytes, NetworkFacts]:
         found = _find(kept)
     assert found is not None  # noqa: S101 - it was just made
     return found
+
+
+def forget_exports(folder: Path, *, keep: Collection[str]) -> None:
+    """Remove exported networks; whoever needs one again exports it again.
+
+    Parameters
+    ----------
+    folder : Path
+        Where exports are kept; it may be missing.
+    keep : collection of str
+        Hashes of the weights whose exports stay.
+    """
+    kept = {_name(sha256) for sha256 in keep}
+    for path in [*folder.glob("*.onnx"), *folder.glob("*.json")]:
+        if path.stem not in kept:
+            path.unlink(missing_ok=True)
+
+
+def _name(weights_sha256: str) -> str:
+    return f"{weights_sha256}-{FORM}"
 
 
 def _find(kept: Path) -> tuple[bytes, NetworkFacts] | None:

@@ -31,7 +31,7 @@ class OpenVinoRuntime:
     cores : int
         How many cores there are.
     is_bfloat16 : bool
-        Whether to compute in bfloat16: faster, and scores move in the second decimal.
+        Whether to compute in bfloat16: faster on some CPUs, and scores move in the second decimal.
     """
 
     batch_size = 1

@@ -1,45 +1,80 @@
-"""Decoding what came from elsewhere, in little memory."""
+"""Decoding in little memory."""
 
-import io
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier, BrokenBarrierError
 
+import httpx2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image as PillowImage
 
-from backend.formats.radiographs import Pixels, encode_png
-from ml_backend.decoding import Decoding
+from backend.domain.images import Image
+from backend.formats.image_cache import SmallCopy
+from backend.formats.radiographs import Pixels, encode_png, read_file
+from ml_backend.image_source import ImageSource
 from ml_backend.runtimes.usable_cores import cores
+from ml_backend.task_images import read_small
 from tests.ml.conftest import radiograph
 
 
-def png(width_px: int, height_px: int) -> bytes:
-    buffer = io.BytesIO()
-    Image.new("L", (width_px, height_px)).save(buffer, "PNG", compress_level=1)
-    return buffer.getvalue()
+@pytest.fixture
+def large(tmp_path: Path) -> Image:
+    """A registered image of 20 megapixels."""
+    path = tmp_path / "large.png"
+    PillowImage.new("L", (5000, 4000)).save(path, compress_level=1)
+    file = read_file(path)
+    return Image("a", "test", str(path), file.sha256, file.pixel_hash, 5000, 4000, "p")
 
 
-class TestDecoding:
-    def test_returns_a_small_copy(self) -> None:
-        copy = Decoding().small(encode_png(radiograph(1, 1500, 1200)))
+def make_decoders_meet(monkeypatch: pytest.MonkeyPatch, *, seconds: float) -> None:
+    """Let whoever decodes wait for another one who does; it fails when nobody comes."""
+    both = Barrier(2)
 
-        assert (copy.pixels.shape, copy.size_px) == ((1024, 819), (1500, 1200))
+    def decode(_: bytes) -> Pixels:
+        both.wait(seconds)
+        return np.zeros((8, 8), np.uint8)
 
-    def test_decodes_one_large_image_at_a_time(self) -> None:
-        met = Barrier(2)
+    monkeypatch.setattr("ml_backend.image_source.decode", decode)
+    monkeypatch.setattr("backend.formats.radiographs.decode", decode)
 
-        def decode(_: bytes) -> Pixels:
-            met.wait(0.2)
-            return np.zeros((8, 8), np.uint8)
 
-        decoding, large = Decoding(decode), png(5000, 4000)
+class TestTurn:
+    def fetch(self, path: Path) -> SmallCopy:
+        source = ImageSource(
+            ["http://images.example"],
+            transport=httpx2.MockTransport(
+                lambda _: httpx2.Response(
+                    200, headers={"content-type": "image/png"}, content=path.read_bytes()
+                )
+            ),
+        )
+        return source.fetch("http://images.example/a.png")
+
+    def test_is_one_large_images_whether_fetched_or_registered(
+        self, large: Image, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        make_decoders_meet(monkeypatch, seconds=0.2)
+
         with ThreadPoolExecutor(2) as pool:
-            both = [pool.submit(decoding.small, large) for _ in range(2)]
-            failed = [answer.exception(20) for answer in both]
+            fetched = pool.submit(self.fetch, Path(large.uri))
+            registered = pool.submit(read_small, large, None)
 
-        assert [type(problem) for problem in failed] == [BrokenBarrierError] * 2
+        assert isinstance(fetched.exception(), BrokenBarrierError)
+        assert isinstance(registered.exception(), BrokenBarrierError)
+
+    @pytest.mark.skipif(cores() < 2, reason="one core decodes one image at a time")
+    def test_is_several_small_images(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        make_decoders_meet(monkeypatch, seconds=20)
+        path = tmp_path / "small.png"
+        path.write_bytes(encode_png(radiograph(1)))
+
+        with ThreadPoolExecutor(2) as pool:
+            copies = [pool.submit(self.fetch, path) for _ in range(2)]
+
+        assert [copy.exception() for copy in copies] == [None, None]
 
 
 class TestCores:

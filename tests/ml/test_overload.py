@@ -168,14 +168,15 @@ class TestBadInput:
         assert 'cause="not-an-image"} 1.0' in client.get("/metrics").text
 
     @pytest.mark.parametrize(
-        ("status", "body", "why"),
+        ("status", "kind", "body", "why"),
         [
-            (404, b"", "answered 404; expected 200"),
-            (500, b"", "answered 500; expected 200"),
-            (401, b"", "answered 401; expected 200"),
-            (200, bytes(65 * 2**20), "larger than 64 MiB"),
+            (404, "text/html", b"", "answered 404; expected 200"),
+            (500, "text/html", b"", "answered 500; expected 200"),
+            (401, "text/html", b"", "answered 401; expected 200"),
+            (200, "image/png", bytes(65 * 2**20), "larger than 64 MiB"),
+            (200, "application/dicom", UNREADABLE["DICOM"], "is application/dicom, not image/*"),
         ],
-        ids=["404", "500", "401", "too many bytes"],
+        ids=["404", "500", "401", "too many bytes", "DICOM that says so"],
     )
     def test_says_what_a_server_did_wrong(
         self,
@@ -184,10 +185,11 @@ class TestBadInput:
         link: str,
         caplog: pytest.LogCaptureFixture,
         status: int,
+        kind: str,
         body: bytes,
         why: str,
     ) -> None:
-        odd = image_server.add("/images/odd.png?signature=secret", body, status=status)
+        odd = image_server.add("/images/odd.png?signature=secret", body, status=status, kind=kind)
 
         none, after = client.post("/predict", json={"tasks": [task(odd), task(link)]}).json()[
             "results"
@@ -197,6 +199,7 @@ class TestBadInput:
         assert after["result"]
         assert why in caplog.text
         assert "secret" not in caplog.text
+        assert client.get("/health").status_code == 200
 
     def test_says_that_a_server_did_not_answer_in_time(
         self,
@@ -218,19 +221,44 @@ class TestBadInput:
             none, after = client.post(
                 "/predict", json={"tasks": [task(f"{url}/slow.png"), task(link)]}
             ).json()["results"]
+            assert client.get("/health").status_code == 200
 
         assert none == []
         assert after["result"]
         assert "slow.png did not answer (ReadTimeout" in caplog.text
 
-    def test_does_not_follow_a_redirect_to_a_private_address(
-        self, client: TestClient, image_server: ImageServer
+    @pytest.mark.parametrize("to", ["http://169.254.169.254/latest", "/images/good.png"])
+    def test_does_not_follow_a_redirect(
+        self,
+        client: TestClient,
+        image_server: ImageServer,
+        link: str,
+        caplog: pytest.LogCaptureFixture,
+        to: str,
     ) -> None:
-        lure = image_server.add(
-            "/images/lure.png", b"", status=302, location="http://169.254.169.254/latest"
-        )
+        lure = image_server.add("/images/lure.png", b"", status=302, location=to)
 
-        assert client.post("/predict", json={"tasks": [task(lure)]}).json()["results"] == [[]]
+        none, after = client.post("/predict", json={"tasks": [task(lure), task(link)]}).json()[
+            "results"
+        ]
+
+        assert none == []
+        assert after["result"]
+        assert "lure.png answered 302; expected 200" in caplog.text
+        assert client.get("/health").status_code == 200
+
+    def test_says_that_a_task_gives_no_image(
+        self, client: TestClient, link: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        under_another_key = {"id": 1, "data": {"picture": link}}
+
+        none, after = client.post(
+            "/predict", json={"tasks": [under_another_key, task(link)]}
+        ).json()["results"]
+
+        assert none == []
+        assert after["result"]
+        assert "the task gives no link to an image; expected a link to" in caplog.text
 
     def test_answers_a_thousand_tasks(self, client: TestClient, link: str) -> None:
         results = client.post("/predict", json={"tasks": [task(link)] * 1000}).json()["results"]

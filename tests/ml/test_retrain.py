@@ -125,10 +125,14 @@ class TestRetrain:
         training = settings.data_dir / "training"
         for left in (".d0-killed", "d0"):
             (training / left).mkdir(parents=True)
+        stale = settings.exports_dir / f"{'0' * 64}-1.onnx"
+        stale.parent.mkdir(parents=True)
+        stale.touch()
         first = retrain(filled, settings)
         second = retrain(filled, settings)
 
         assert list(training.iterdir()) == []
+        assert not stale.exists()
         assert (first.model_version, first.promoted) == ("m1", True)
         assert first.map40 is not None
         assert (second.model_version, second.promoted) == (None, False)

@@ -1,5 +1,6 @@
 """The same weights say the same on every runtime."""
 
+import hashlib
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,7 +18,7 @@ if find_spec("ultralytics") is None:  # not importorskip: it would import with t
 
 from ml_backend.runtimes import choice  # noqa: E402
 from ml_backend.runtimes.cuda_runtime import gather, surest  # noqa: E402
-from ml_backend.runtimes.exported import exported  # noqa: E402
+from ml_backend.runtimes.exported import exported, forget_exports  # noqa: E402
 from ml_backend.runtimes.network import load_network  # noqa: E402
 from ml_backend.runtimes.openvino_runtime import cpu_has_bfloat16  # noqa: E402
 from ml_backend.runtimes.raw_output import select  # noqa: E402
@@ -182,3 +183,16 @@ class TestExportedFile:
         again, _ = exported(weights, tmp_path)
 
         assert again == path.read_bytes() == network
+
+    def test_is_forgotten_when_its_weights_are_not_kept(
+        self, weights: Path, tmp_path: Path
+    ) -> None:
+        exported(weights, tmp_path)
+        (first, second) = sorted(tmp_path.iterdir())
+        sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
+
+        forget_exports(tmp_path, keep={sha256, "0" * 64})
+        assert sorted(tmp_path.iterdir()) == [first, second]
+        forget_exports(tmp_path, keep={"0" * 64})
+        assert list(tmp_path.iterdir()) == []
+        forget_exports(tmp_path / "missing", keep=())

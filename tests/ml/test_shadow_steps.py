@@ -20,10 +20,12 @@ from tests.ml.conftest import radiograph
 
 pytest.importorskip("torch")
 
+from ml_backend.chain.clear_disk import clear_disk
 from ml_backend.chain.describe import describe
 from ml_backend.chain.score import score
 from ml_backend.chain.shadow import shadow
 from ml_backend.chain.workshop import Workshop
+from ml_backend.runtimes.exported import FORM
 
 GATE = {
     "verdict": "better",
@@ -145,3 +147,28 @@ class TestDescribe:
 
         assert "the model card of m1 could not be written" in str(outcome["problems"])
         assert str(tmp_path / "m2.card.json") in str(outcome["cards"])
+
+
+class TestClearDisk:
+    def test_keeps_the_exports_of_who_is_in_line_to_serve(self, workshop: Workshop) -> None:
+        rejected, champions = "3", "456"
+        with workshop.store.transaction() as unit:
+            for number in (rejected, *champions):
+                model = replace(
+                    unit.models.get("m2"), name=f"m{number}", weights_sha256=number * 64
+                )
+                unit.models.add(model)
+            unit.models.set_state(f"m{rejected}", ModelState.REJECTED)
+            for day, number in enumerate(champions):
+                unit.models.crown(f"m{number}", now=now() + timedelta(days=day))
+        exports = workshop.settings.exports_dir
+        exports.mkdir(parents=True)
+        for number in "03456":
+            for suffix in ("onnx", "json"):
+                (exports / f"{number * 64}-{FORM}.{suffix}").touch()
+
+        clear_disk(workshop)
+
+        champion, previous, in_the_shadow = "6", "5", "0"
+        assert {path.name[0] for path in exports.iterdir()} == {champion, previous, in_the_shadow}
+        assert len(list(exports.iterdir())) == 6

@@ -1,0 +1,70 @@
+"""How busy the device was."""
+
+from pathlib import Path
+
+import pytest
+
+from backend.formats.image_cache import ImageCache
+from ml_backend.live_model import LiveModel
+from ml_backend.metrics import Metrics
+from ml_backend.scripted_detector import ScriptedDetector
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def detector() -> ScriptedDetector:
+    return ScriptedDetector()
+
+
+@pytest.fixture
+def metrics(detector: ScriptedDetector, clock: Clock) -> Metrics:
+    return Metrics(LiveModel(detector), clock=clock)
+
+
+def busy_seconds(metrics: Metrics, folder: Path) -> float:
+    text = metrics.as_text(ImageCache(folder, 0)).decode()
+    (line,) = (
+        line for line in text.splitlines() if line.startswith("overread_ml_busy_seconds_total")
+    )
+    return float(line.split()[1])
+
+
+class TestBusySeconds:
+    def test_do_not_count_the_wait_for_another_batch(
+        self, metrics: Metrics, clock: Clock, tmp_path: Path
+    ) -> None:
+        for end in (1010.0, 1020.0, 1030.0):  # three threads came at once, the device does one
+            clock.now = end
+            metrics.batch_done(images=1, seconds=end - 1000)
+
+        assert busy_seconds(metrics, tmp_path) == 30
+
+    def test_do_not_count_the_time_without_work(
+        self, metrics: Metrics, clock: Clock, tmp_path: Path
+    ) -> None:
+        for end in (1010.0, 1020.0):
+            clock.now = end
+            metrics.batch_done(images=1, seconds=4)
+
+        assert busy_seconds(metrics, tmp_path) == 8
+
+    def test_are_those_of_every_worker(
+        self, metrics: Metrics, detector: ScriptedDetector, clock: Clock, tmp_path: Path
+    ) -> None:
+        detector.workers = 2
+        for end in (1010.0, 1010.0, 1015.0, 1015.0):
+            clock.now = end
+            metrics.batch_done(images=1, seconds=end - 1000)
+
+        assert busy_seconds(metrics, tmp_path) == 30
