@@ -49,7 +49,7 @@ class Study:
 
     def left(self, seed: int) -> tuple[str, ...]:
         """Return the methods that this seed has not finished."""
-        done = report.read_all(self.replays).get(seed, {}) if self.replays.exists() else {}
+        done = report.read(self.replays).get(seed, {})
         return tuple(name for name in self.methods if name not in done)
 
 
@@ -158,6 +158,8 @@ def main() -> None:
             sys.stderr.write(f"radiographs after {time.monotonic() - started:.1f} s\n")
             replay_seeds(seeds, study, chosen.processes)
         replays = report.read(study.replays)
+    if not replays:
+        parser.exit(1, f"no replay has been finished in {folder}\n")
     result = report.result(
         replays,
         quick=chosen.quick,
