@@ -17,9 +17,10 @@ from backend.store import schema
 from backend.store.unit_of_work import Store
 from backend.terminal import now
 from backend.workflow.add_readers import add_readers
-from backend.workflow.fill_worklists import QueueRules, fill_worklists
+from backend.workflow.plan_worklists import QueueRules
 from backend.workflow.reorder_worklists import reorder_worklists
 from backend.workflow.synchronise import synchronise
+from backend.workflow.top_up_worklists import top_up_worklists
 from tests.end_to_end.conftest import PASSWORD, Product
 from tests.store.samples import image, model, predicted, register
 
@@ -54,8 +55,7 @@ class Room:
         """Pull what was read, choose what is next, and push it."""
         desk = open_desk(self.product.settings)
         assert synchronise(self.store, desk, clock=now).problems == []
-        with self.store.transaction() as unit:
-            fill_worklists(unit, RULES, now=now())
+        top_up_worklists(self.store, RULES, clock=now)
         assert reorder_worklists(self.store, desk, RULES, clock=now).problems == ()
         assert synchronise(self.store, desk, clock=now).problems == []
 
