@@ -8,6 +8,7 @@ processor without --device cuda the replay is tiny and shows a direction only.
 
 import argparse
 import json
+import os
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -123,7 +124,9 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--methods", nargs="+", choices=METHODS, help="default: all; with --quick four"
     )
-    parser.add_argument("--processes", type=int, default=1, help="seeds at a time")
+    parser.add_argument(
+        "--processes", type=int, help="seeds at a time; default: one per core, on a GPU one"
+    )
     parser.add_argument("--renderers", type=int, default=1, help="processes that draw")
     parser.add_argument("--minutes", type=float, default=600.0, help="start no replay after it")
     parser.add_argument(
@@ -156,7 +159,8 @@ def main() -> None:
         if not chosen.report_only:
             prepare(layouts_of(chosen, conditions), conditions, folder, chosen.renderers)
             sys.stderr.write(f"radiographs after {time.monotonic() - started:.1f} s\n")
-            replay_seeds(seeds, study, chosen.processes)
+            at_a_time = (os.cpu_count() or 1) if chosen.device == "cpu" else 1
+            replay_seeds(seeds, study, chosen.processes or min(at_a_time, len(seeds)))
         replays = report.read(study.replays)
     if not replays:
         parser.exit(1, f"no replay has been finished in {folder}\n")

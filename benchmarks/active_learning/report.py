@@ -196,8 +196,8 @@ def table(result: Mapping[str, Any]) -> str:
         for name, figure in result["figures"].items()
         if _is_known(name, result["methods"])
     ]
-    about = {row["interval"] for row in result["methods"].values()}
-    lines.append(f"intervals are of {', or with one seed of '.join(sorted(about))}")
+    kinds = sorted({row["interval"] for row in result["methods"].values()})
+    lines.append(f"intervals are of {', or with one seed of '.join(kinds)}")
     lines.append("overread beside: on the same seeds, images / minutes / rare images")
     lines.append(f"rare images are counted among the first {QUERIES} chosen")
     return "\n".join(lines) + "\n"
