@@ -39,6 +39,7 @@ bench: .venv/installed  ## Benchmarks
 	$(RUN)/python -m benchmarks.serving
 	$(RUN)/python -m benchmarks.score_pool
 	$(RUN)/python -m benchmarks.queue_scale
+	$(RUN)/python -m benchmarks.queue_store
 	$(RUN)/python -m benchmarks.active_learning
 	$(RUN)/python -m benchmarks.gate
 

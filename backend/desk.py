@@ -10,8 +10,8 @@ from backend.label_studio.reading_form import form_xml
 from backend.label_studio.registrar import OrganisationEach, Registrar, SharedOrganisation
 from backend.settings import Settings
 from backend.workflow.add_readers import ReadingRoom
-from backend.workflow.fill_worklists import QueueRules
 from backend.workflow.label_studio_desk import LabelStudioDesk
+from backend.workflow.plan_worklists import QueueRules
 from backend.workflow.route_conflicts import RoutingRules
 
 ML_BACKEND_USER = "label-studio"
@@ -91,7 +91,7 @@ def queue_rules(settings: Settings) -> QueueRules:
     Returns
     -------
     QueueRules
-        For `fill_worklists`.
+        For `plan_worklists`.
 
     Raises
     ------

@@ -14,9 +14,9 @@ from backend.opened import open_store
 from backend.settings import Settings
 from backend.store.unit_of_work import Store
 from backend.terminal import console, now, print_json, print_table
-from backend.workflow.fill_worklists import QueueRules, plan_worklists
 from backend.workflow.gather_evidence import gather_cost
 from backend.workflow.list_skipped import list_skipped
+from backend.workflow.plan_worklists import QueueRules, plan_worklists
 from backend.workflow.reorder_worklists import reorder_worklists
 from backend.workflow.show_queue import QueueRow, planned_queue, show_queue
 from backend.workflow.synchronise import synchronise

@@ -37,6 +37,8 @@ class NightReport:
         Images that readers dispute and that are new to the adjudicators.
     queued : int
         New worklist entries.
+    left_out : int
+        Planned entries that had been read, skipped or asked for when they were to be kept.
     reordered : int
         Open entries that got another place on their worklist.
     withdrawn : int
@@ -59,6 +61,7 @@ class NightReport:
     scored: dict[str, object]
     sent_to_adjudicators: int
     queued: int
+    left_out: int
     reordered: int
     withdrawn: int
     second_looks: int
@@ -95,6 +98,7 @@ class NightReport:
             scored=done.get("score", {}),
             sent_to_adjudicators=done.get("route", {}).get("sent_to_adjudicators", 0),
             queued=refill.get("queued", 0),
+            left_out=refill.get("left_out", 0),
             reordered=push.get("reordered", 0),
             withdrawn=push.get("withdrawn", 0),
             second_looks=refill.get("second_looks", 0),
@@ -123,6 +127,7 @@ class NightReport:
         scored, failed = self.scored.get("scored", 0), self.scored.get("failed", 0)
         given_out = {
             "new entries": self.queued,
+            "left out": self.left_out,
             "second looks": self.second_looks,
             "in another place": self.reordered,
             "withdrawn": self.withdrawn,

@@ -10,9 +10,9 @@ from backend.store.unit_of_work import Store, UnitOfWork
 from backend.workflow.chain import run_chain
 from backend.workflow.chain_run import Watchers
 from backend.workflow.chain_step import AtWork, Outcomes, Step
-from backend.workflow.fill_worklists import QueueRules
 from backend.workflow.label_studio_desk import LabelStudioDesk
 from backend.workflow.night_report import NightReport, report_on
+from backend.workflow.plan_worklists import QueueRules
 from backend.workflow.reconcile_again import reconcile_again
 from backend.workflow.reorder_worklists import reorder_worklists
 from backend.workflow.route_conflicts import RoutingRules, route_conflicts
@@ -167,7 +167,11 @@ def _report(at: AtWork) -> dict[str, object]:
 
 
 def _asked(topped_up: TopUp) -> dict[str, object]:
-    return {"second_looks": len(topped_up.second_looks), "queued": len(topped_up.entries)}
+    return {
+        "second_looks": len(topped_up.second_looks),
+        "queued": len(topped_up.entries),
+        "left_out": topped_up.left_out,
+    }
 
 
 def _synced(report: SyncReport) -> dict[str, object]:

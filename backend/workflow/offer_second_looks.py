@@ -17,7 +17,7 @@ from backend.domain.second_look import (
 )
 from backend.domain.worklists import EntryKind, EntryState, WorklistEntry
 from backend.store.unit_of_work import UnitOfWork
-from backend.workflow.fill_worklists import QueueRules
+from backend.workflow.plan_worklists import QueueRules
 
 CHANNEL = "second-look"
 """What the queue calls entries of this step."""

@@ -18,12 +18,12 @@ from backend.label_studio.tasks import MalformedTaskError
 from backend.store.records import LeaseTakenError
 from backend.store.unit_of_work import Store, UnitOfWork
 from backend.workflow.candidates import score_candidates
-from backend.workflow.fill_worklists import QueueRules
 from backend.workflow.further_readings import gather_panels
 from backend.workflow.gather_demand import gather_waits
 from backend.workflow.gather_evidence import gather_cost, gather_evidence
 from backend.workflow.job_lease import hold_sync_lease
 from backend.workflow.label_studio_desk import LabelStudioDesk
+from backend.workflow.plan_worklists import QueueRules
 from backend.workflow.revise_worklists import revise_worklist
 
 

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from backend.domain.worklists import WorklistEntry
 from backend.store.unit_of_work import Store, UnitOfWork
-from backend.workflow.fill_worklists import QueueRules, plan_worklists
 from backend.workflow.offer_second_looks import offer_second_looks
+from backend.workflow.plan_worklists import QueueRules, plan_worklists
 from backend.workflow.record_entries import record_entries
 
 

@@ -8,49 +8,25 @@ processor without --device cuda the replay is tiny and shows a direction only.
 
 import argparse
 import json
+import os
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, replace
-from functools import partial
-from multiprocessing import get_context
+from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-import torch
 
 from benchmarks.active_learning import report
-from benchmarks.active_learning.detector import Detector
-from benchmarks.active_learning.protocol import PROTOCOLS, Conditions, Truths
-from benchmarks.active_learning.replay import METHODS, replay
+from benchmarks.active_learning.protocol import PROTOCOLS, Conditions
+from benchmarks.active_learning.replay import METHODS
+from benchmarks.active_learning.seeds import Study, replay_seeds
 from benchmarks.phantom import Layouts, render_all, sampled
 from benchmarks.phantom.tables import read_layouts
 
 QUICK_METHODS = METHODS[:4]
 LAYOUT_SEED = 20261127
 """Of the sampled layouts and of the pictures, the same for every seed of the replay."""
-
-
-@dataclass(frozen=True, slots=True)
-class Study:
-    """What one process needs to replay a seed."""
-
-    conditions: Conditions
-    methods: tuple[str, ...]
-    device: str
-    folder: Path
-    deadline: float
-
-    @property
-    def replays(self) -> Path:
-        """The file that keeps every method's rounds, one line each."""
-        return self.folder / "replays.jsonl"
-
-    def left(self, seed: int) -> tuple[str, ...]:
-        """Return the methods that this seed has not finished."""
-        done = report.read_all(self.replays).get(seed, {}) if self.replays.exists() else {}
-        return tuple(name for name in self.methods if name not in done)
 
 
 def prepare(layouts: Layouts, conditions: Conditions, folder: Path, processes: int) -> None:
@@ -61,31 +37,6 @@ def prepare(layouts: Layouts, conditions: Conditions, folder: Path, processes: i
     np.save(folder / "pixels.npy", phantoms.pixels)
     columns = asdict(layouts) | {"boxes_px": phantoms.boxes}
     np.savez(folder / "layouts.npz", **columns)
-
-
-def replay_seed(seed: int, study: Study) -> None:
-    """Replay one seed; every finished method is one more line of the file."""
-    left = study.left(seed)
-    if not left or time.monotonic() > study.deadline:
-        return
-    torch.set_num_threads(1)
-    stored = dict(np.load(study.folder / "layouts.npz"))
-    boxes_px = stored.pop("boxes_px")
-    layouts = Layouts(int(stored.pop("count")), **stored)
-    truths = Truths.of(layouts, boxes_px)
-    detector = Detector(study.conditions.recipe, study.conditions.size, study.device)
-    detector.look_at(np.load(study.folder / "pixels.npy"), truths.by_image)
-    before = time.monotonic()
-    for method, rounds in replay(detector, truths, study.conditions, seed, left):
-        line = {"seed": seed, "method": method, "rounds": rounds}
-        with study.replays.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
-        took = time.monotonic() - before
-        before = time.monotonic()
-        sys.stderr.write(f"seed {seed} {method:30} {took:6.1f} s\n")
-        if before + took > study.deadline:
-            sys.stderr.write(f"seed {seed}: no time for more\n")
-            return
 
 
 def chosen_conditions(chosen: argparse.Namespace) -> Conditions:
@@ -123,7 +74,9 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--methods", nargs="+", choices=METHODS, help="default: all; with --quick four"
     )
-    parser.add_argument("--processes", type=int, default=1, help="seeds at a time")
+    parser.add_argument(
+        "--processes", type=int, help="seeds at a time; default: one per core, on a GPU one"
+    )
     parser.add_argument("--renderers", type=int, default=1, help="processes that draw")
     parser.add_argument("--minutes", type=float, default=600.0, help="start no replay after it")
     parser.add_argument(
@@ -156,8 +109,11 @@ def main() -> None:
         if not chosen.report_only:
             prepare(layouts_of(chosen, conditions), conditions, folder, chosen.renderers)
             sys.stderr.write(f"radiographs after {time.monotonic() - started:.1f} s\n")
-            replay_seeds(seeds, study, chosen.processes)
+            at_a_time = (os.cpu_count() or 1) if chosen.device == "cpu" else 1
+            replay_seeds(seeds, study, chosen.processes or min(at_a_time, len(seeds)))
         replays = report.read(study.replays)
+    if not replays:
+        parser.exit(1, f"no replay has been finished in {folder}\n")
     result = report.result(
         replays,
         quick=chosen.quick,
@@ -177,17 +133,6 @@ def layouts_of(chosen: argparse.Namespace, conditions: Conditions) -> Layouts:
     if chosen.labels:
         return read_layouts(chosen.labels, chosen.sizes)
     return sampled(np.random.default_rng(LAYOUT_SEED), conditions.images)
-
-
-def replay_seeds(seeds: list[int], study: Study, processes: int) -> None:
-    """Replay several seeds, some at a time."""
-    work = partial(replay_seed, study=study)
-    if processes == 1:
-        for seed in seeds:
-            work(seed)
-        return
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        list(pool.map(work, seeds))
 
 
 if __name__ == "__main__":

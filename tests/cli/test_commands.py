@@ -9,7 +9,8 @@ from backend.domain.predictions import Prediction
 from backend.domain.worklists import EntryState, Skip, SkipReason
 from backend.settings import Settings
 from backend.store.unit_of_work import Store
-from backend.workflow.fill_worklists import QueueRules, fill_worklists
+from backend.workflow.plan_worklists import QueueRules
+from backend.workflow.top_up_worklists import top_up_worklists
 from tests.cli.conftest import CommandLine, write_radiograph
 from tests.store.samples import NOW, enrol, predicted, serve
 
@@ -35,8 +36,7 @@ def served(filled: CommandLine) -> CommandLine:
     store = Store(Settings(data_dir=filled.data_dir).sqlalchemy_url)
     enrol(store, "R3")
     serve(store, *(Prediction(f"i{number}", "m1", (predicted(),)) for number in range(6)))
-    with store.transaction() as unit:
-        fill_worklists(unit, QueueRules(3, 2, 0.0, 0.0, 1), now=NOW)
+    top_up_worklists(store, QueueRules(3, 2, 0.0, 0.0, 1), clock=lambda: NOW)
     store.close()
     return filled
 

@@ -12,10 +12,10 @@ from backend.domain.findings import Finding
 from backend.domain.predictions import PredictedBox, Prediction
 from backend.domain.readings import Arm, Origin, Reading
 from backend.terminal import now
-from backend.workflow.fill_worklists import fill_worklists
 from backend.workflow.record_predictions import record_predictions
 from backend.workflow.register_images import ImageSet, register_images
 from backend.workflow.synchronise import synchronise
+from backend.workflow.top_up_worklists import top_up_worklists
 from tests.end_to_end import reading_desk
 from tests.end_to_end.conftest import Product, Reader, sample_file
 
@@ -44,7 +44,7 @@ def worklist(product: Product, reader: Reader) -> None:
             ],
             now=now(),
         )
-        fill_worklists(unit, queue_rules(product.settings), now=now())
+    top_up_worklists(product.store, queue_rules(product.settings), clock=now)
     report = synchronise(product.store, open_desk(product.settings), clock=now)
     assert report.problems == []
     assert report.tasks_pushed == 2

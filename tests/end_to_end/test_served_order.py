@@ -2,26 +2,41 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
 from backend.cli.readers import new_reader
 from backend.desk import open_desk, open_reading_room
+from backend.domain.acquisition import reordering
+from backend.domain.acquisition.batch import Channel
+from backend.domain.findings import Finding
 from backend.domain.predictions import Prediction
-from backend.domain.worklists import EntryState
+from backend.domain.worklists import EntryKind, EntryState, WorklistEntry
 from backend.label_studio.reader_session import ReaderSession
-from backend.label_studio.regions import no_finding_item
+from backend.label_studio.regions import Region, no_finding_item, region_from_box
 from backend.store import schema
 from backend.store.unit_of_work import Store
 from backend.terminal import now
 from backend.workflow.add_readers import add_readers
-from backend.workflow.fill_worklists import QueueRules, fill_worklists
+from backend.workflow.plan_worklists import QueueRules, plan_worklists
+from backend.workflow.reach_consensus import reach_consensus
 from backend.workflow.reorder_worklists import reorder_worklists
 from backend.workflow.synchronise import synchronise
+from backend.workflow.top_up_worklists import top_up_worklists
 from tests.end_to_end.conftest import PASSWORD, Product
-from tests.store.samples import image, model, predicted, register
+from tests.store.samples import (
+    HERE,
+    adjudicate,
+    image,
+    keep,
+    mark,
+    model,
+    predicted,
+    reading,
+    register,
+)
 
 pytestmark = [
     pytest.mark.enable_socket,
@@ -32,7 +47,11 @@ pytestmark = [
 
 READERS = ("order-1", "order-2", "order-3")
 NAMES = [f"order{number:02d}" for number in range(20)]
+GOLD = [f"gold{number:02d}" for number in range(8)]
 RULES = QueueRules(3, 8, random_share=0.0, unassisted_share=0.3, seed=3)
+EVERYTHING = replace(RULES, random_share=0.3, gold_share=0.3, adaptive_panels=True)
+
+HEART = region_from_box(HERE, Finding.CARDIOMEGALY, 1000, 800, key="heart")
 
 
 @dataclass
@@ -41,8 +60,11 @@ class Room:
 
     product: Product
     store: Store
+    rules: QueueRules = RULES
     sessions: dict[str, ReaderSession] = field(default_factory=dict)
     projects: dict[str, int] = field(default_factory=dict)
+    answers: dict[str, Region] = field(default_factory=dict)
+    """What a reader says of every image, if not that nothing is there."""
 
     def waiting(self, reader_id: str) -> list[str]:
         """Return whatever a reader still has on the worklist, by name."""
@@ -50,24 +72,38 @@ class Room:
             entries = unit.worklists.all(reader_id=reader_id, state=EntryState.OPEN)
         return sorted(entry.image_id for entry in entries)
 
+    def recorded(self, reader_id: str) -> list[WorklistEntry]:
+        """Return what a reader still has on the worklist, in the order that the store holds."""
+        with self.store.snapshot() as unit:
+            return unit.worklists.all(reader_id=reader_id, state=EntryState.OPEN)
+
+    def add_gold(self) -> None:
+        """Register images that others have read and an adjudicator has settled."""
+        register(self.store, *map(image, GOLD), readers=("other-1", "other-2"))
+        keep(self.store, *(reading(name, f"other-{n}", mark()) for name in GOLD for n in (1, 2)))
+        with self.store.transaction() as unit:
+            reach_consensus(unit, GOLD, now=now())
+        adjudicate(self.store, *GOLD)
+
     def top_up(self) -> None:
         """Pull what was read, choose what is next, and push it."""
         desk = open_desk(self.product.settings)
         assert synchronise(self.store, desk, clock=now).problems == []
-        with self.store.transaction() as unit:
-            fill_worklists(unit, RULES, now=now())
-        assert reorder_worklists(self.store, desk, RULES, clock=now).problems == ()
+        top_up_worklists(self.store, self.rules, clock=now)
+        assert reorder_worklists(self.store, desk, self.rules, clock=now).problems == ()
         assert synchronise(self.store, desk, clock=now).problems == []
 
     def answer(self, version: str, *, surest: int) -> None:
         """Let a new champion be the less sure of an image, the farther it is from the surest."""
         with self.store.transaction() as unit:
+            known = unit.images.all()
             unit.models.add(model(version, created_at=now()))
             unit.models.crown(version, now=now())
             unit.predictions.add(
                 [
                     Prediction(name, version, (predicted(0.5 + (20 - abs(surest - at)) / 50),))
-                    for at, name in enumerate(NAMES)
+                    for at, name in enumerate([*NAMES, *GOLD])
+                    if name in known
                 ],
                 now=now(),
             )
@@ -79,13 +115,14 @@ class Room:
 
         def read(reader_id: str) -> list[str]:
             session = self.sessions[reader_id]
+            answer = self.answers.get(reader_id, no_finding_item())
             served: list[str] = []
             while len(served) < numbers[reader_id.replace("-", "_")]:
                 task = session.next_task(self.projects[reader_id])
                 if task is None:
                     break
                 served.append(image_of[task.entry or 0])
-                session.submit(task, [no_finding_item()], lead_time_seconds=9)
+                session.submit(task, [answer], lead_time_seconds=9)
             return served
 
         with ThreadPoolExecutor(len(READERS)) as pool:
@@ -152,3 +189,42 @@ class TestServedOrder:
             assert head == heads[reader_id]  # which the reader may have open
             assert others == sorted(set(waiting[reader_id]) - {head}, reverse=True)
         assert any(served[one] != served["order-1"] for one in READERS)
+
+    def test_has_its_random_images_gold_cases_and_third_readers_where_they_were_put(
+        self, room: Room
+    ) -> None:
+        room.answers["order-1"] = HEART  # who disputes with everybody
+        room.rules = EVERYTHING
+        room.add_gold()
+        room.answer("m1", surest=19)
+        with room.store.snapshot() as unit:
+            planned = plan_worklists(unit, room.rules, now=now()).entries
+        room.top_up()
+        asked: list[WorklistEntry] = []
+
+        def read_as_recorded(number: int) -> None:
+            """Let everybody read so many images, and check what each was served."""
+            lists = {reader_id: room.recorded(reader_id) for reader_id in READERS}
+            served = room.read_at_once(order_1=number, order_2=number, order_3=number)
+            for reader_id, entries in lists.items():
+                assert served[reader_id] == [one.image_id for one in entries[:number]]
+                worth = [one.score for one in entries if reordering.follows_the_queue(one)]
+                assert worth[1:] == sorted(worth[1:], reverse=True)  # the first may be begun
+                asked.extend(entries[:number])
+
+        for reader_id in READERS:
+            assert [one.image_id for one in room.recorded(reader_id)] == [
+                one.image_id for one in planned if one.reader_id == reader_id
+            ]
+        read_as_recorded(5)
+        room.top_up()
+        with room.store.transaction() as unit:
+            reach_consensus(unit, NAMES, now=now())
+        room.top_up()
+        read_as_recorded(4)
+        room.answer("m2", surest=0)
+        room.top_up()
+        read_as_recorded(99)
+
+        assert {one.kind for one in asked} == {EntryKind.READING, EntryKind.GOLD}
+        assert {one.channel for one in asked} >= {Channel.RANDOM, Channel.REREAD, Channel.GOLD}

@@ -17,11 +17,12 @@ from backend.label_studio.regions import no_finding_item
 from backend.store import schema
 from backend.store.readers import ReaderProject
 from backend.store.unit_of_work import Store
-from backend.workflow.fill_worklists import QueueRules, fill_worklists
 from backend.workflow.label_studio_desk import LabelStudioDesk
+from backend.workflow.plan_worklists import QueueRules
 from backend.workflow.push_worklists import push_worklist
 from backend.workflow.revise_worklists import revise_worklist
 from backend.workflow.synchronise import synchronise
+from backend.workflow.top_up_worklists import top_up_worklists
 from tests.label_studio.conftest import Organisation
 from tests.label_studio_server import LabelStudioServer
 from tests.store.samples import image, keep, model, predicted, reading, register, serve
@@ -75,8 +76,7 @@ def store(tmp_path: Path, desk: LabelStudioDesk, project: ReaderProject) -> Iter
         kept,
         *(Prediction(name, "m1", (predicted(0.5 + int(name[1]) / 20),)) for name in NAMES),
     )
-    with kept.transaction() as unit:
-        fill_worklists(unit, RULES, now=clock())
+    top_up_worklists(kept, RULES, clock=clock)
     push_worklist(kept, desk, project, now=clock())
     yield kept
     kept.close()
@@ -119,8 +119,7 @@ class TestReviseWorklist:
             now=clock(),
         )
         keep(store, reading("n3", "R2"))  # so nobody is asked for it again
-        with store.transaction() as unit:
-            fill_worklists(unit, RULES, now=clock())
+        top_up_worklists(store, RULES, clock=clock)
         push_worklist(store, desk, project, now=clock())
 
         assert change.left_alone == (by_image["n0"],)
@@ -188,8 +187,7 @@ class TestReviseWorklist:
         revise_worklist(store, desk, project, unwanted={keys(store)["n3"]: WHY}, now=clock())
         later = clock() + timedelta(hours=hours)
         push_worklist(store, desk, project, now=later)  # deletes the task after eight hours
-        with store.transaction() as unit:
-            [again] = fill_worklists(unit, RULES, now=later)
+        [again] = top_up_worklists(store, RULES, clock=lambda: later).entries
 
         pushed = push_worklist(store, desk, project, now=later)
 
@@ -224,8 +222,8 @@ class TestReviseWorklist:
             unit.predictions.add(
                 [Prediction(name, "m2", (predicted(0.9),)) for name in NAMES], now=clock()
             )
-            blind = QueueRules(1, 5, 0.0, 1.0, 1)
-            [entry] = fill_worklists(unit, blind, now=clock(), size=1)
+        blind = QueueRules(1, 5, 0.0, 1.0, 1)
+        [entry] = top_up_worklists(store, blind, clock=clock, size=1).entries
         push_worklist(store, desk, project, now=clock())
         by_image = keys(store)
 

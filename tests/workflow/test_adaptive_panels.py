@@ -15,10 +15,11 @@ from backend.domain.findings import Finding
 from backend.domain.predictions import Prediction
 from backend.domain.worklists import EntryState, WorklistEntry
 from backend.store.unit_of_work import Store
-from backend.workflow.fill_worklists import QueueRules, fill_worklists
+from backend.workflow.plan_worklists import QueueRules
 from backend.workflow.reach_consensus import reach_consensus
 from backend.workflow.reorder_worklists import reorder_worklists
 from backend.workflow.set_duties import set_away
+from backend.workflow.top_up_worklists import top_up_worklists
 from tests.store.samples import (
     NOW,
     enrol,
@@ -43,8 +44,7 @@ LONG_AFTER = NOW + timedelta(days=15)
 def fill(
     store: Store, rules: QueueRules = RULES, *, now: datetime = NOW, size: int | None = None
 ) -> list[WorklistEntry]:
-    with store.transaction() as unit:
-        return fill_worklists(unit, rules, now=now, size=size)
+    return list(top_up_worklists(store, rules, clock=lambda: now, size=size).entries)
 
 
 def read(store: Store, *readings: tuple[str, str, bool]) -> None:

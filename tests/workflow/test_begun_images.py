@@ -10,7 +10,8 @@ from backend.domain.predictions import Prediction
 from backend.domain.worklists import EntryState, WorklistEntry
 from backend.store.readers import ReaderProject
 from backend.store.unit_of_work import Store
-from backend.workflow.fill_worklists import QueueRules, fill_worklists
+from backend.workflow.plan_worklists import QueueRules
+from backend.workflow.top_up_worklists import top_up_worklists
 from tests.store.samples import (
     NOW,
     enrol,
@@ -59,8 +60,7 @@ def enrol_fourth(store: Store) -> None:
 
 
 def fill_late(store: Store, *, now: datetime = LONG_AFTER) -> list[WorklistEntry]:
-    with store.transaction() as unit:
-        return fill_worklists(unit, RULES, now=now)
+    return list(top_up_worklists(store, RULES, clock=lambda: now).entries)
 
 
 class TestImagesThatSomebodyBegan:

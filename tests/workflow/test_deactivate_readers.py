@@ -10,7 +10,8 @@ from backend.store.accounts import Account
 from backend.store.readers import UnknownReaderError
 from backend.store.unit_of_work import Store
 from backend.workflow.deactivate_readers import deactivate_readers
-from backend.workflow.fill_worklists import QueueRules, fill_worklists
+from backend.workflow.plan_worklists import QueueRules
+from backend.workflow.top_up_worklists import top_up_worklists
 from tests.store.samples import NOW, enrol, image, keep, reading, register
 
 
@@ -40,7 +41,7 @@ def crew(store: Store) -> Store:
     keep(store, reading("n0", "R1"))
     with store.transaction() as unit:
         unit.accounts.put(Account("r1@example.org", "reader", "R1", "hash"), now=NOW)
-        fill_worklists(unit, RULES, now=NOW)
+    top_up_worklists(store, RULES, clock=lambda: NOW)
     return store
 
 
@@ -61,8 +62,7 @@ class TestDeactivateReaders:
             assert unit.worklists.counts("R1")[EntryState.WITHDRAWN] == 3
             assert len(list(unit.readings.counting(["n0"]))) == 1
         enrol(crew, "R1", "R2")
-        with crew.transaction() as unit:
-            entries = fill_worklists(unit, RULES, now=NOW)
+        entries = top_up_worklists(crew, RULES, clock=lambda: NOW).entries
         assert {(one.reader_id, one.image_id) for one in entries} == {
             ("R2", "n1"),
             ("R2", "n2"),
@@ -74,7 +74,7 @@ class TestDeactivateReaders:
         with crew.transaction() as unit:
             unit.readers.set_active("R1", active=True)
 
-            entries = fill_worklists(unit, RULES, now=NOW)
+        entries = top_up_worklists(crew, RULES, clock=lambda: NOW).entries
 
         assert {one.image_id for one in entries} == {"n1", "n2", "n3"}
 

@@ -23,8 +23,8 @@ from backend.store.models import UnknownModelVersionError
 from backend.store.unit_of_work import Store
 from backend.workflow.choose_model import ModelOutOfServiceError, NothingPredictedError
 from backend.workflow.cut_training_set import cut_training_set
-from backend.workflow.fill_worklists import QueueRules
 from backend.workflow.nightly import NightRules, nightly
+from backend.workflow.plan_worklists import QueueRules
 from backend.workflow.reach_consensus import ids_by_image, reach_consensus
 from backend.workflow.reconcile_again import reconcile_again
 from backend.workflow.reconcile_store import (

@@ -1,6 +1,6 @@
 """A night goes on when one of its steps fails."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import cast
 
 import pytest
@@ -10,15 +10,16 @@ from backend.domain.nights import RunState
 from backend.domain.predictions import Prediction
 from backend.label_studio.client import LabelStudioClient
 from backend.store.adjudicators import AdjudicationDesk
-from backend.store.unit_of_work import Store
+from backend.store.unit_of_work import Store, UnitOfWork
 from backend.terminal import now
+from backend.workflow import top_up_worklists
 from backend.workflow.chain_run import Watchers
 from backend.workflow.chain_step import AtWork, Step
-from backend.workflow.fill_worklists import QueueRules
 from backend.workflow.label_studio_desk import LabelStudioDesk
 from backend.workflow.nightly import NightRules, nightly
+from backend.workflow.plan_worklists import Plan, QueueRules, plan_worklists
 from backend.workflow.route_conflicts import RoutingRules
-from tests.store.samples import enrol, image, model, predicted, register, serve
+from tests.store.samples import enrol, image, keep, model, predicted, reading, register, serve
 from tests.workflow.label_studio_model import LabelStudioModel
 
 RULES = NightRules(
@@ -160,3 +161,27 @@ class TestNightly:
         assert (report.queued, report.reordered, report.withdrawn) == (0, 2, 0)
         with store.snapshot() as unit:
             assert [one.image_id for one in unit.worklists.all()] == ["a", "c", "b"]
+
+    def test_tells_of_what_was_read_while_it_chose(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def plan_while_a_reading_comes_in(
+            unit: UnitOfWork, rules: QueueRules, *, now: datetime, size: int | None
+        ) -> Plan:
+            plan = plan_worklists(unit, rules, now=now, size=size)
+            keep(store, reading("b", "R1"))
+            return plan
+
+        register(store, *(image(name) for name in "abc"))
+        enrol(store, "R1")
+        serve(store, *(Prediction(name, "m1", (predicted(0.5),)) for name in "abc"))
+        monkeypatch.setattr(top_up_worklists, "plan_worklists", plan_while_a_reading_comes_in)
+        room = LabelStudioModel("r1@example.org")
+        desk = LabelStudioDesk(
+            lambda _: cast(LabelStudioClient, room), "http://b", "secret", timedelta(days=1)
+        )
+
+        report = nightly(store, desk, RULES, BrokenTraining(), clock=now, watchers=NOBODY_WATCHES)
+
+        assert (report.queued, report.left_out) == (2, 1)
+        assert any("2 new entries, 1 left out" in sentence for sentence in report.sentences())

@@ -22,10 +22,11 @@ from backend.label_studio.tasks import (
 )
 from backend.store.readings import Receipt
 from backend.store.unit_of_work import Store
-from backend.workflow.fill_worklists import QueueRules, fill_worklists
 from backend.workflow.label_studio_desk import LabelStudioDesk
 from backend.workflow.offer_second_looks import offer_second_looks
+from backend.workflow.plan_worklists import QueueRules
 from backend.workflow.push_worklists import PushReport, push_worklist
+from backend.workflow.top_up_worklists import top_up_worklists
 from tests.store.samples import (
     LATER,
     NOW,
@@ -152,8 +153,7 @@ def filled(store: Store) -> Store:
     serve(
         store, *(Prediction(name, "m1", (predicted(0.5 + int(name[1]) / 10),)) for name in names)
     )
-    with store.transaction() as unit:
-        fill_worklists(unit, QueueRules(1, 5, 0.0, 0.3, 1), now=NOW)
+    top_up_worklists(store, QueueRules(1, 5, 0.0, 0.3, 1), clock=lambda: NOW)
     return store
 
 
@@ -263,8 +263,9 @@ class TestPushWorklist:
         push(filled, room)
         with filled.transaction() as unit:
             unit.worklists.set_state(unit.worklists.all()[2].key, EntryState.WITHDRAWN, now=NOW)
-        with filled.transaction() as unit:
-            [again] = fill_worklists(unit, QueueRules(1, 5, 0.0, 0.3, 1), now=NOW)
+        [again] = top_up_worklists(
+            filled, QueueRules(1, 5, 0.0, 0.3, 1), clock=lambda: NOW
+        ).entries
 
         report = push(filled, room)
 

@@ -12,11 +12,12 @@ from backend.domain.readings import Arm
 from backend.domain.worklists import EntryKind, EntryState, WorklistEntry
 from backend.label_studio.client import LabelStudioClient
 from backend.store.unit_of_work import Store
-from backend.workflow.fill_worklists import QueueRules, fill_worklists
 from backend.workflow.job_lease import hold_sync_lease
 from backend.workflow.label_studio_desk import LabelStudioDesk
+from backend.workflow.plan_worklists import QueueRules
 from backend.workflow.push_worklists import push_worklist
 from backend.workflow.reorder_worklists import ReorderReport, reorder_worklists
+from backend.workflow.top_up_worklists import top_up_worklists
 from tests.store.samples import (
     LATER,
     NOW,
@@ -88,8 +89,7 @@ def night(store: Store) -> Night:
             for number, name in enumerate(NAMES)
         ),
     )
-    with store.transaction() as unit:
-        fill_worklists(unit, RULES, now=NOW)
+    top_up_worklists(store, RULES, clock=lambda: NOW)
     night = Night(store, LabelStudioModel("r1@example.org"))
     night.push()
     return night
@@ -131,7 +131,7 @@ class TestReorderWorklists:
         register(night.store, image("new"))
         with night.store.transaction() as unit:
             unit.predictions.add([Prediction("new", "m1", (predicted(0.55),))], now=NOW)
-            fill_worklists(unit, replace(RULES, worklist_size=6), now=NOW)
+        top_up_worklists(night.store, replace(RULES, worklist_size=6), clock=lambda: NOW)
         assert night.order()[-1] == "new"
 
         night.reorder()

@@ -22,9 +22,9 @@ from backend.store.second_looks import LostReadingError
 from backend.store.unit_of_work import Store
 from backend.workflow.assess_readers import assess_readers, readings_in_store
 from backend.workflow.count_second_looks import count_second_looks
-from backend.workflow.fill_worklists import QueueRules
 from backend.workflow.list_own_readings import list_own_readings
 from backend.workflow.offer_second_looks import offer_second_looks
+from backend.workflow.plan_worklists import QueueRules
 from backend.workflow.reach_consensus import reach_consensus
 from backend.workflow.receive_reading import Received, receive_reading
 from backend.workflow.receive_second_look import both_sets

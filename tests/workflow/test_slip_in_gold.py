@@ -14,7 +14,8 @@ from backend.label_studio import tasks
 from backend.store.adjudicators import Adjudicator
 from backend.store.unit_of_work import Store
 from backend.workflow.adjudicated_images import adjudicated_images
-from backend.workflow.fill_worklists import QueueRules, fill_worklists
+from backend.workflow.plan_worklists import QueueRules, plan_worklists
+from backend.workflow.top_up_worklists import top_up_worklists
 from tests.store.samples import (
     HERE,
     NOW,
@@ -68,8 +69,7 @@ def pool(store: Store) -> Store:
 
 
 def fill(store: Store, rules: QueueRules = RULES, size: int | None = None) -> list[WorklistEntry]:
-    with store.transaction() as unit:
-        return fill_worklists(unit, rules, now=NOW, size=size)
+    return list(top_up_worklists(store, rules, clock=lambda: NOW, size=size).entries)
 
 
 def gold_of(entries: list[WorklistEntry]) -> list[WorklistEntry]:
@@ -133,8 +133,8 @@ class TestGoldCases:
         assert len(shapes) == len({one.arm for one in served})
 
     def test_are_the_same_for_the_same_seed(self, pool: Store) -> None:
-        with pool.snapshot() as unit:  # what it writes is thrown away
-            first = fill_worklists(unit, RULES, now=NOW)
+        with pool.snapshot() as unit:
+            first = plan_worklists(unit, RULES, now=NOW).entries
         second = fill(pool)
 
         assert [(one.image_id, one.reader_id, one.rank) for one in first] == [

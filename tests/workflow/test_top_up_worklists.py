@@ -8,7 +8,7 @@ from backend.domain.predictions import Prediction
 from backend.domain.worklists import EntryState
 from backend.store.unit_of_work import Store, UnitOfWork
 from backend.workflow import top_up_worklists as module
-from backend.workflow.fill_worklists import Plan, QueueRules, fill_worklists, plan_worklists
+from backend.workflow.plan_worklists import Plan, QueueRules, plan_worklists
 from backend.workflow.record_entries import record_entries
 from backend.workflow.top_up_worklists import TopUp, top_up_worklists
 from tests.store.samples import (
@@ -75,7 +75,7 @@ class TestTopUpWorklists:
         assert done.left_out == 1
         assert {one.image_id for one in done.entries if one.reader_id == "R1"} == set(NAMES[1:4])
 
-    def test_does_what_filling_at_once_does(self, pool: Store) -> None:
+    def test_asks_what_was_planned(self, pool: Store) -> None:
         plan = planned(pool)
 
         assert top_up(pool) == TopUp((), plan.entries, 0)
@@ -110,8 +110,8 @@ class TestRecordEntries:
         assert kept(pool, plan) == {}
 
     def test_opens_again_only_what_is_still_withdrawn(self, pool: Store) -> None:
+        top_up(pool)
         with pool.transaction() as unit:
-            fill_worklists(unit, RULES, now=NOW)
             for one in unit.worklists.all():
                 unit.worklists.set_state(one.key, EntryState.WITHDRAWN, now=NOW)
         plan = planned(pool)

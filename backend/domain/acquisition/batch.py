@@ -2,15 +2,12 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from math import floor, isfinite
+from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backend.domain.findings import Finding
-
-SMALLEST_AUDITED_BATCH = 10
-"""From this size on, a wanted random share is at least one image."""
 
 
 class InvalidBatchError(ValueError):
@@ -91,10 +88,10 @@ class Shares:
     missed : float
         Confidently empty images that may hide something.
     reread : float
-        Read images whose readers dispute.
+        Read images whose readers dispute; what that is worth, `panels.divide` says of every batch.
     audit : float
-        Drawn uniformly from all unread images, in [0, 1]; exactly this share, rounded. The other
-        four divide what is left in proportion, and what a channel cannot use goes to the others.
+        Drawn uniformly from all unread images, in [0, 1]. The other four divide what is left in
+        proportion, and what a channel cannot use goes to the others.
 
     Raises
     ------
@@ -103,9 +100,9 @@ class Shares:
     """
 
     quota: float = 0.45
-    uncertain: float = 0.35
+    uncertain: float = 0.45
     missed: float = 0.05
-    reread: float = 0.10
+    reread: float = 0.0
     audit: float = 0.05
 
     def __post_init__(self) -> None:
@@ -116,24 +113,6 @@ class Shares:
             )
         if not 0.0 <= self.audit <= 1.0:
             raise InvalidBatchError(f"expected a random share in [0, 1], got {self.audit}")
-
-    def audits(self, total: int) -> int:
-        """Return how many images of a batch are drawn uniformly.
-
-        Parameters
-        ----------
-        total : int
-            Size of the batch.
-
-        Returns
-        -------
-        int
-            Rounded; at least one when the share is above 0 and the batch has 10 images or more.
-        """
-        rounded = floor(total * self.audit + 0.5)
-        if self.audit > 0.0 and total >= SMALLEST_AUDITED_BATCH:
-            return max(1, rounded)
-        return rounded
 
 
 def apportion(

@@ -109,7 +109,8 @@ def compose(
     Notes
     -----
     The uniform sample is drawn first, from all images that nobody has begun to read, so that it
-    is fair whatever the model thinks. What a channel cannot use is left to the uncertain one;
+    is fair whatever the model thinks. Its size is rounded by chance, so that batches of a few
+    images hold it, too, over time. What a channel cannot use is left to the uncertain one;
     when the scored images have run out, images that no model has scored follow, then further
     disputed ones.
     """
@@ -117,7 +118,8 @@ def compose(
     unread = ~worth.pool.is_disputed
     total = min(size, draw.patients)
     sample = draw.shuffled(worth.pool.may_be_sampled, rng)
-    total -= batch.add(Channel.RANDOM, draw.take(sample, shares.audits(total)))
+    audits, _ = apportion(total, np.array([shares.audit, 1.0 - shares.audit]), rng).tolist()
+    total -= batch.add(Channel.RANDOM, draw.take(sample, audits))
     parts = np.array([shares.quota, shares.missed, shares.reread, shares.uncertain])
     quota, missed, reread, _ = apportion(total, parts, rng).tolist()
     total -= _take_quotas(batch, worth, draw, quota, rng)

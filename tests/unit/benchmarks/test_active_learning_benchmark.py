@@ -46,6 +46,7 @@ def rounds(
     ]
 
 
+MADE_UP = {"layouts": "made up", "size": 64, "device": "none"}
 SLOW, FAST = [0.1, 0.2, 0.3, 0.4], [0.1, 0.4, 0.5, 0.6]
 
 
@@ -153,9 +154,7 @@ class TestReport:
         replays = two_methods(boxes=60)
         for own in replays.values():
             own["foreground-aware-random"] = rounds([0.1, 0.25, 0.35, 0.45])
-        result = report.result(
-            replays, quick=True, conditions={"layouts": "made up", "size": 64, "device": "none"}
-        )
+        result = report.result(replays, quick=True, conditions=MADE_UP)
         assert set(result["figures"]) == {
             "images_ratio", "minutes_ratio", "minutes_vs_far", "minutes_vs_far_high",
             "rare_images_ratio",
@@ -173,9 +172,7 @@ class TestReport:
             }
             for seed in range(2)
         }
-        result = report.result(
-            replays, quick=False, conditions={"layouts": "made up", "size": 64, "device": "none"}
-        )
+        result = report.result(replays, quick=False, conditions=MADE_UP)
         assert result["figures"]["images_ratio"] is None
         assert result["figures"]["minutes_vs_far_high"] is None
         assert "never" in report.table(result)
@@ -184,17 +181,68 @@ class TestReport:
         report.draw(two_methods(), tmp_path / "new" / "curves.png")
         assert (tmp_path / "new" / "curves.png").read_bytes().startswith(b"\x89PNG")
 
-    def test_compares_only_seeds_that_have_the_baselines(self, tmp_path: Path) -> None:
+    def test_tells_of_the_methods_that_there_are(self) -> None:
+        result = report.result(two_methods(seeds=1), quick=False, conditions=MADE_UP)
+        assert result["figures"]["images_ratio"] == pytest.approx(0.5)
+        assert result["figures"]["minutes_vs_far"] is None
+        assert result["minutes_vs_far"] is None
+        assert result["methods"]["overread"]["minutes_ratio_to_far"] is None
+        text = report.table(json.loads(json.dumps(result)))
+        assert "overread" in text
+        assert "minutes_vs_far" not in text
+
+    @pytest.mark.parametrize("missing", ["random", "overread"])
+    def test_does_without_what_others_are_compared_with(self, missing: str) -> None:
+        replays = two_methods()
+        for own in replays.values():
+            own["entropy-sum"] = own.pop(missing)
+        result = report.result(replays, quick=False, conditions=MADE_UP)
+        assert set(result["figures"].values()) == {None}
+        assert "entropy-sum" in report.table(result)
+
+    def test_says_that_one_seed_cannot_vary(self) -> None:
+        one, two = (
+            report.result(two_methods(seeds), quick=False, conditions=MADE_UP) for seeds in (1, 2)
+        )
+        assert one["methods"]["overread"]["interval"] == "test images only"
+        assert one["methods"]["overread"]["rare_images_ratio"] == [1.0, None, None]
+        assert "intervals are of test images only" in report.table(one)
+        assert two["methods"]["overread"]["interval"] == "seeds and test images"
+        assert two["methods"]["overread"]["rare_images_ratio"] == [1.0, 1.0, 1.0]
+
+    def test_compares_a_method_with_others_on_its_own_seeds(self) -> None:
+        replays = two_methods(seeds=3)
+        replays[2]["overread"] = rounds([0.1, 0.2, 0.3, 0.4])  # the third seed spoils the mean
+        for seed in (0, 1):
+            replays[seed]["entropy-sum"] = rounds(FAST)
+        rows = report.result(replays, quick=False, conditions=MADE_UP)["methods"]
+        assert [rows[name]["seeds"] for name in ("overread", "entropy-sum")] == [[0, 1, 2], [0, 1]]
+        assert rows["overread"]["images_ratio"][0] > 0.5
+        beside = rows["entropy-sum"]["overread_on_these_seeds"]
+        assert beside["images_ratio"][0] == rows["entropy-sum"]["images_ratio"][0]
+        assert beside["images_ratio"][0] == pytest.approx(0.5)
+        assert rows["entropy-sum"]["minutes_ratio_to_overread"] == [1.0, 1.0, 1.0]
+
+    def test_leaves_out_seeds_that_cannot_be_compared_and_says_so(self) -> None:
+        replays = two_methods(seeds=2)
+        del replays[1]["random"]
+        replays[1]["entropy-sum"] = rounds(FAST)
+        result = report.result(replays, quick=False, conditions=MADE_UP)
+        assert result["methods"]["overread"]["seeds"] == [0]
+        assert result["not_compared"] == ["entropy-sum"]
+        assert "not compared" in report.table(result)
+
+    def test_reads_what_has_been_finished(self, tmp_path: Path) -> None:
         path = tmp_path / "replays.jsonl"
-        needed = ("random", "foreground-aware-random", "overread")
-        lines = [*((0, name) for name in needed), (1, "random"), (1, "overread")]
+        assert report.read(path) == {}
+        lines = [(1, "random"), (0, "overread"), (0, "random")]
         path.write_text(
             "".join(
                 json.dumps({"seed": seed, "method": name, "rounds": []}) + "\n"
                 for seed, name in lines
             )
         )
-        assert report.read(path) == {0: {name: [] for name in needed}}
+        assert report.read(path) == {0: {"overread": [], "random": []}, 1: {"random": []}}
 
 
 def truths_of(images: int = 2400, seed: int = 5) -> Truths:

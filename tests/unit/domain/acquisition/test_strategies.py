@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from math import ceil, floor
 
 import numpy as np
 import pytest
@@ -144,7 +145,7 @@ class TestRankingStrategy:
 
     @pytest.mark.parametrize(
         ("size", "share", "expected"),
-        [(100, 0.05, 5), (50, 0.05, 3), (10, 0.01, 1), (9, 0.01, 0), (100, 0.0, 0), (20, 1.0, 20)],
+        [(100, 0.05, 5), (10, 0.1, 1), (100, 0.0, 0), (20, 1.0, 20)],
     )
     def test_draws_the_wanted_share_at_random(
         self, name: str, size: int, share: float, expected: int
@@ -155,6 +156,26 @@ class TestRankingStrategy:
 
         assert sum(one.channel is Channel.RANDOM for one in chosen) == expected
         assert len(chosen) == size
+
+    @pytest.mark.parametrize(("size", "share"), [(1, 0.05), (4, 0.3)])
+    def test_holds_the_random_share_over_many_small_batches(
+        self, name: str, size: int, share: float
+    ) -> None:
+        pool = pool_of(*np.linspace(0, 1, 30).tolist())
+        batches = 200
+
+        drawn = [
+            sum(
+                one.channel is Channel.RANDOM
+                for one in choose(name, pool, size=size, seed=seed, shares=Shares(audit=share))
+            )
+            for seed in range(batches)
+        ]
+
+        part = size * share % 1
+        four_sd = 4 * (batches * part * (1 - part)) ** 0.5
+        assert sum(drawn) == pytest.approx(batches * size * share, abs=four_sd)
+        assert set(drawn) == {floor(size * share), ceil(size * share)}
 
 
 class TestOverread:
@@ -183,7 +204,8 @@ class TestOverread:
         pool = rich_pool(images=2000, patients=2000)
         evidence = rich_evidence()
 
-        chosen = choose("overread", pool, size=200, shares=Shares(), evidence=evidence)
+        shares = Shares(quota=0.45, uncertain=0.35, missed=0.05, reread=0.1, audit=0.05)
+        chosen = choose("overread", pool, size=200, shares=shares, evidence=evidence)
 
         channels = Counter(one.channel for one in chosen)
         assert channels[Channel.RANDOM] == 10
@@ -209,7 +231,7 @@ class TestOverread:
         disputes[6, Finding.CARDIOMEGALY] = 0.9
         pool = replace(pool_of(*np.linspace(0.5, 1, 30).tolist()), disputes=disputes)
 
-        chosen = choose("overread", pool, size=20, shares=Shares())
+        chosen = choose("overread", pool, size=20, shares=Shares(reread=0.2))
 
         again = [one for one in chosen if one.channel is Channel.REREAD]
         assert ids(tuple(again)) == ["i006", "i005"]

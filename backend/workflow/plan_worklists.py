@@ -16,7 +16,6 @@ from backend.store.unit_of_work import UnitOfWork
 from backend.workflow.choose_images import Rules, choose_images
 from backend.workflow.gather_demand import Demand, gather_demand
 from backend.workflow.gather_question import Question, gather_question
-from backend.workflow.record_entries import record_entries
 from backend.workflow.slip_in_gold import draw_gold_cases, slip_in
 
 
@@ -86,45 +85,13 @@ class Plan:
     question: Question
 
 
-def fill_worklists(
-    store: UnitOfWork, rules: QueueRules, *, now: datetime, size: int | None = None
-) -> list[WorklistEntry]:
-    """Top up every reader's worklist with the images most worth reading, in one transaction.
-
-    Where others want to write meanwhile, `top_up_worklists` does the same in two steps. Nobody
-    is asked twice for an image, but an entry that was withdrawn unread is opened again when its
-    reader is chosen once more, with the arm that was drawn for it.
-
-    Parameters
-    ----------
-    store : UnitOfWork
-        An open transaction.
-    rules : QueueRules
-        How.
-    now : datetime
-        The time; aware.
-    size : int or None
-        At most so many images; None for as many as the worklists have room for.
-
-    Returns
-    -------
-    list of WorklistEntry
-        The entries that were added or opened again, by rank.
-
-    Raises
-    ------
-    UnknownStrategyError
-        If there is no strategy of that name.
-    """
-    entries = plan_worklists(store, rules, now=now, size=size).entries
-
-    return record_entries(store, entries, worklist_size=rules.worklist_size, now=now)
-
-
 def plan_worklists(
     store: UnitOfWork, rules: QueueRules, *, now: datetime, size: int | None = None
 ) -> Plan:
-    """Return what `fill_worklists` would ask, and change nothing.
+    """Return what would top up every worklist with the images most worth reading.
+
+    Nothing is changed. Nobody is asked twice for an image, but an entry that was withdrawn unread
+    is opened again when its reader is chosen once more, with the arm that was drawn for it.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Choosing what is read next, and by whom."""
+"""Choosing what is read next, and by whom, and asking for it."""
 
 from collections import Counter
 
@@ -8,7 +8,8 @@ from backend.domain.predictions import Prediction
 from backend.domain.readings import Arm
 from backend.domain.worklists import EntryState, WorklistEntry
 from backend.store.unit_of_work import Store
-from backend.workflow.fill_worklists import QueueRules, fill_worklists
+from backend.workflow.plan_worklists import QueueRules
+from backend.workflow.top_up_worklists import top_up_worklists
 from tests.store.samples import NOW, enrol, image, keep, model, predicted, reading, register, serve
 
 READERS = ("R1", "R2", "R3")
@@ -23,8 +24,7 @@ def rules(**changes: float) -> QueueRules:
 
 
 def fill(store: Store, by: QueueRules = RULES, size: int | None = None) -> list[WorklistEntry]:
-    with store.transaction() as unit:
-        return fill_worklists(unit, by, now=NOW, size=size)
+    return list(top_up_worklists(store, by, clock=lambda: NOW, size=size).entries)
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def pool(store: Store) -> Store:
     return store
 
 
-class TestFillWorklists:
+class TestPlanWorklists:
     def test_serves_by_falling_uncertainty(self, pool: Store) -> None:
         entries = fill(pool)
 
@@ -142,6 +142,24 @@ class TestFillWorklists:
         assert channels.keys() == {"uncertain", "finding-quota"}
         assert channels.total() == 24
         assert fill(pool) == []
+
+    def test_holds_the_random_share_when_little_is_added_at_a_time(self, store: Store) -> None:
+        names = [f"n{number:03d}" for number in range(150)]
+        register(store, *map(image, names))
+        enrol(store, "R1")
+        serve(store, *(Prediction(name, "m1", (predicted(0.5),)) for name in names))
+        one_each = QueueRules(1, 10, 0.2, 0.0, 7)
+
+        channels: Counter[str] = Counter()
+        for _ in range(100):
+            [entry] = fill(store, one_each, size=1)
+            channels[entry.channel] += 1
+            with store.transaction() as unit:
+                [open_entry] = unit.worklists.all(state=EntryState.OPEN)
+                unit.worklists.set_state(open_entry.key, EntryState.READ, now=NOW)
+
+        # 20 are expected; four standard deviations either way
+        assert 4 <= channels["random"] <= 36
 
     def test_draws_the_unassisted_share_by_its_seed(self, pool: Store) -> None:
         entries = fill(pool, rules(unassisted_share=0.4))
