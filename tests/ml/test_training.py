@@ -1,7 +1,9 @@
 """From a dataset version to weights that serve."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,7 @@ from ml_backend.training.recipe import Recipe  # noqa: E402
 from ml_backend.training.weights import (  # noqa: E402
     BaseWeightsMissingError,
     find_base_weights,
+    remove_leftovers,
     store_weights,
 )
 from ml_backend.ultralytics_settings import import_part, import_ultralytics  # noqa: E402
@@ -316,6 +319,33 @@ class TestStoreWeights:
         content = first.path.read_bytes()
         assert b"somebody" not in content
         assert str(tmp_path).encode() not in content
+
+    def test_leaves_one_file_when_the_process_before_was_killed_while_it_wrote(
+        self, base_weights: Path, tmp_path: Path
+    ) -> None:
+        whole = store_weights(base_weights, tmp_path / "elsewhere").path
+        torn = tmp_path / "weights" / whole.with_suffix(".partial").name
+        torn.parent.mkdir()
+        torn.write_bytes(whole.read_bytes()[:1000])
+
+        stored = store_weights(base_weights, tmp_path / "weights")
+
+        assert list(torn.parent.iterdir()) == [stored.path]
+
+
+class TestRemoveLeftovers:
+    def test_removes_what_nobody_writes_any_more(self, tmp_path: Path) -> None:
+        moment = datetime(2026, 11, 28, 2, tzinfo=UTC)
+        for name, hours_old in (("a.partial", 2.0), ("b.partial", 0.5), ("c.pt", 2.0)):
+            (tmp_path / name).touch()
+            written = moment.timestamp() - 3600 * hours_old
+            os.utime(tmp_path / name, (written, written))
+
+        assert remove_leftovers(tmp_path, now=moment) == 1
+        assert {path.name for path in tmp_path.iterdir()} == {"b.partial", "c.pt"}
+
+    def test_there_may_be_no_folder_yet(self, tmp_path: Path) -> None:
+        assert remove_leftovers(tmp_path / "none", now=datetime(2026, 11, 28, tzinfo=UTC)) == 0
 
 
 class TestFindBaseWeights:
