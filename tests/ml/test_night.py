@@ -211,6 +211,29 @@ class TestBadInput:
         assert champion(stage) == [("m1",)]
         assert night.scored["scored"] == 8
 
+    def test_a_champion_that_cannot_be_read_stays_and_the_night_says_what_to_do(
+        self, tmp_path: Path
+    ) -> None:
+        stage = set_stage(tmp_path)
+        [kept] = stage.settings.weights_dir.iterdir()
+        whole = kept.read_bytes()
+        kept.write_bytes(whole[:1000])
+
+        night = stage.play()
+
+        assert champion(stage) == [("m1",)]
+        assert states(stage)["gate"] is StepState.DONE
+        assert states(stage)["score"] is StepState.FAILED
+        assert night.retrained.standing == "rejected"
+        assert night.retrained.map40 is not None
+        [told] = [problem for problem in night.problems if "m1 stays" in problem]
+        assert "restore it from a backup, or `overread models rollback`" in told
+        assert "overread models promote m2 --reason" in told
+        assert stage.told("who serves")[1][4:] == ("champion cannot be read", 0)
+
+        kept.write_bytes(whole)
+        assert stage.play().scored["scored"] == IMAGES
+
     def test_corrupt_weights(self, tmp_path: Path) -> None:
         stage = set_stage(tmp_path)
         broken = tmp_path / "broken.pt"
