@@ -27,6 +27,8 @@ class NightReport:
         Tasks of adjudicators pulled, by kind.
     consensus_images : int
         Images with a consensus.
+    left_out : int
+        Images that the dataset version leaves out as near-duplicates across splits.
     shadow : dict
         The verdict on the challenger in the shadow; empty when none was there.
     retrained : RetrainReport
@@ -54,6 +56,7 @@ class NightReport:
     received: dict[str, int]
     verdicts: dict[str, int]
     consensus_images: int
+    left_out: int
     shadow: dict[str, Any]
     retrained: RetrainReport
     scored: dict[str, object]
@@ -90,6 +93,7 @@ class NightReport:
             received=_sum(sync.get("received", {}), push.get("received", {})),
             verdicts=_sum(sync.get("verdicts", {}), push.get("verdicts", {})),
             consensus_images=done.get("consensus", {}).get("images", 0),
+            left_out=done.get("cut", {}).get("left_out", 0),
             shadow=done.get("shadow", {}),
             retrained=RetrainReport.of(record),
             scored=done.get("score", {}),
@@ -135,10 +139,18 @@ class NightReport:
             f"images newly with the adjudicators: {self.sent_to_adjudicators}",
             *([f"in the shadow: {self.shadow['reason']}"] if self.shadow else []),
             self.retrained.sentence(),
+            *([self._near_duplicates()] if self.left_out else []),
             f"images scored: {scored}, not readable: {failed}",
             f"worklists: {_listed(given_out)}",
             *(f"problem: {problem}" for problem in self.problems),
         ]
+
+    def _near_duplicates(self) -> str:
+        version = self.retrained.dataset_version
+        return (
+            f"near-duplicates across splits, left out of {version}: {self.left_out}; "
+            f"overread datasets show {version} lists them"
+        )
 
 
 def report_on(unit: UnitOfWork, record: NightRecord) -> dict[str, object]:

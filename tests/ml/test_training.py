@@ -15,6 +15,7 @@ import pytest
 from backend.domain.dataset import DatasetVersion
 from backend.domain.images import Split
 from backend.formats.radiographs import encode_png, read_file
+from backend.workflow.chain_step import StoppedError
 from ml_backend.detector import Detections
 from ml_backend.image_source import read_registered
 from tests.ml.conftest import WHITE_PATCH, dataset_version, radiograph
@@ -29,6 +30,8 @@ from ml_backend.training.dataset_folder import (  # noqa: E402
     NothingToTrainOnError,
     write_dataset_folder,
 )
+from ml_backend.training.devices import TrainingDevices  # noqa: E402
+from ml_backend.training.epochs import kept_epochs  # noqa: E402
 from ml_backend.training.evaluate import evaluate  # noqa: E402
 from ml_backend.training.fit import NotEnoughMemoryError, fit  # noqa: E402
 from ml_backend.training.recipe import Recipe  # noqa: E402
@@ -233,6 +236,27 @@ class TestFit:
         torch.save({"model": network, "train_args": {}}, base_weights)
         fit(folder.path, base_weights, once, device="cpu")
         assert not (folder.path / "run" / "old").exists()
+
+    def test_stops_through_a_file_where_other_processes_train(
+        self,
+        version: DatasetVersion,
+        base_weights: Path,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        # Like two GPUs, but that ultralytics trains in this process.
+        several = TrainingDevices("cpu", 2, precision=False)
+        monkeypatch.setattr("ml_backend.training.fit.training_devices", lambda _: several)
+        folder = write_dataset_folder(version, ["i0", "i1"], tmp_path / "d1", image_size_px=64)
+        endless = replace(RECIPE, epochs=500)
+
+        with pytest.raises(StoppedError):
+            fit(folder.path, base_weights, endless, should_stop=lambda: True)
+
+        run = folder.path / "run"
+        assert 1 <= len(kept_epochs(run)) < 500
+        assert (run / "resume.pt").exists()
+        assert not (run / "finished.json").exists()
 
     def test_ends_when_validation_does_not_get_better(
         self,
