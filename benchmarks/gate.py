@@ -17,10 +17,12 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 
+from backend.domain.counted_share import share_interval
 from backend.domain.metrics.average_precision import detection_quality
 from backend.domain.promotion.changes import Comparison
 from backend.domain.promotion.comparison import compare
@@ -28,7 +30,7 @@ from backend.domain.promotion.decision import decide
 from backend.domain.promotion.verdicts import Circumstances, Verdict, margin
 from benchmarks.simulated_models import Family, Pool, measured, true_boxes
 
-SEED = 20261127
+SEED = 20261128
 RESULTS = Path(__file__).parent / "results" / "gate.json"
 POOL_IMAGES = 15_000
 VALIDATION_IMAGES = 1000
@@ -54,12 +56,13 @@ class Scale:
     """How much is done."""
 
     equals: int
+    at_the_margin: int
     others: int
     resamples: int
 
 
-FULL = Scale(equals=100, others=30, resamples=1000)
-QUICK = Scale(equals=12, others=6, resamples=400)
+FULL = Scale(equals=200, at_the_margin=100, others=50, resamples=1000)
+QUICK = Scale(equals=12, at_the_margin=12, others=6, resamples=400)
 WORKERS = 2
 
 
@@ -114,13 +117,17 @@ def measure(scale: Scale, say: Callable[[str], None]) -> tuple[Figures, dict[str
     allowed = margin(TEST_IMAGES)
     shifts = {"equal": 0.0, "worse": -FAR, "at the margin": -allowed, "better": FAR}
     skill_of = skills_of(pool)
+    numbers_of = {"equal": scale.equals, "at the margin": scale.at_the_margin}
     trials: dict[str, list[Trial]] = {}
     first = 0
-    with ProcessPoolExecutor(WORKERS) as workers:
+    # One thread each: two that multiply small matrices together mostly wait for one another. A
+    # spawned process reads this when it loads numpy.
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # noqa: TID251 - a setting of numpy, not of ours
+    with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as workers:
         for name, shift in shifts.items():
             say(f"challengers: {name}")
             skill = skill_of(usual + shift) if shift else CHAMPION_SKILL
-            number = scale.equals if name in {"equal", "at the margin"} else scale.others
+            number = numbers_of.get(name, scale.others)
             numbers = range(first, first + number)
             one = partial(run_trial, skill=skill, resamples=scale.resamples)
             trials[name] = list(workers.map(one, numbers, chunksize=4))
@@ -130,18 +137,23 @@ def measure(scale: Scale, say: Callable[[str], None]) -> tuple[Figures, dict[str
 
 def _figures(trials: dict[str, list[Trial]]) -> Figures:
     equal, worse, margin_, better = trials.values()
-    return {
+    happened = {
         # Of equals, nothing new learned from: any promotion is one for nothing.
-        "false_promotions": _share(equal, lambda one: one.without_news.passes),
-        "false_better": _share(equal, lambda one: one.with_news is Verdict.BETTER),
+        "false_promotions": [one.without_news.passes for one in equal],
+        "false_better": [one.with_news is Verdict.BETTER for one in equal],
         # Truly worse by the margin, everything new: the gate says "not worse".
-        "false_not_worse": _share(margin_, lambda one: one.with_news.passes),
-        "power": _share(worse, lambda one: not one.with_news.passes),
-        "power_shown": _share(
-            worse, lambda one: one.with_news in {Verdict.WORSE, Verdict.HARMFUL}
-        ),
-        "better_promoted": _share(better, lambda one: one.without_news.passes),
-        "equal_promoted_with_news": _share(equal, lambda one: one.with_news.passes),
+        "false_not_worse": [one.with_news.passes for one in margin_],
+        "power": [not one.with_news.passes for one in worse],
+        "power_shown": [one.with_news in {Verdict.WORSE, Verdict.HARMFUL} for one in worse],
+        "better_promoted": [one.without_news.passes for one in better],
+        "equal_promoted_with_news": [one.with_news.passes for one in equal],
+    }
+    figures: Figures = {}
+    for name, each in happened.items():
+        low, high = share_interval(sum(each), len(each))
+        figures |= {name: float(np.mean(each)), f"{name}_low": low, f"{name}_high": high}
+    return {
+        **figures,
         "trials": float(sum(len(own) for own in trials.values())),
         "trials_equal": float(len(equal)),
         "trials_worse": float(len(worse)),
@@ -179,10 +191,6 @@ def _conditions(
         "python": platform.python_version(),
         "cpus": os.cpu_count(),
     }
-
-
-def _share(trials: list[Trial], happened: Callable[[Trial], bool]) -> float:
-    return float(np.mean([happened(one) for one in trials]))
 
 
 def main() -> None:

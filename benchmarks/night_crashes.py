@@ -1,41 +1,42 @@
 """The chain is killed at every step and at random moments, and ends as if it never had been.
 
-A project with radiographs of the sample, simulated readings and a weak champion is made once.
-Every trial begins with a copy of it and runs the whole chain, real training included, in a
-process of its own that is killed with SIGKILL: in one trial at each step in turn, as soon as it is
-seen at work, in the others at random moments of random steps. It is started again until it ends
+A project with pictures, simulated readings and a weak champion is made once. An undisturbed night
+trains a challenger that the gate finds better, and it serves. Every trial begins with a copy of
+the project and runs the whole chain, real training included, in a process of its own that is
+killed with SIGKILL: in one trial at each step in turn, as soon as it is seen at work; in others at
+random moments of random steps; in others while the gate decides. It is started again until it ends
 by itself. All the while the champion is looked up and its weights are held against their hash;
 afterwards all that a night leaves is held against what a run left that nobody disturbed.
 """
 
 import argparse
-import hashlib
 import json
-import os
 import platform
-import signal
+import shutil
 import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from backend.terminal import Steps
-from benchmarks.night_stage import Stage, set_stage
+from benchmarks.night_kills import Killer
+from benchmarks.night_stage import set_stage
+from benchmarks.night_watch import AFTER, ProofFailedError, Watch, expect_promoted, expect_same
 
 SEED = 20261127
 _KILLS_A_NIGHT = 3
-_OF_WEIGHTS = {"model versions", "finished trainings", "predictions", "worklists"}
-_LOOKS_EVERY_SECONDS = 0.02
-_TOO_LONG_SECONDS = 600.0
-
-
-class ProofFailedError(RuntimeError):
-    """Something was lost, doubled or half-written, or the proof could not be carried out."""
+_FEWEST_KILLS = 30
+_OF_WEIGHTS = {
+    "model versions",
+    "terms of service",
+    "reasons of the gate",
+    "finished trainings",
+    "predictions",
+    "worklists",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,216 +49,132 @@ class Plan:
         At which steps one night is killed in turn; at all of the chain's when empty.
     nights : int
         Further nights, each killed three times at random.
+    at_the_gate : int
+        Further nights, each killed while the gate decides.
     between_epochs : int
         Nights with a training of two epochs, that is killed after the first one.
     """
 
     steps: tuple[str, ...]
     nights: int
+    at_the_gate: int
     between_epochs: int
 
 
-FULL = Plan((), nights=8, between_epochs=2)
-QUICK = Plan(("train", "gate"), nights=0, between_epochs=0)
+FULL = Plan((), nights=8, at_the_gate=8, between_epochs=2)
+QUICK = Plan(("train", "gate"), nights=0, at_the_gate=0, between_epochs=0)
 
 
-@dataclass(slots=True)
-class Watch:
-    """Looks at the champion again and again."""
+@dataclass(frozen=True, slots=True)
+class Undisturbed:
+    """What the night that nobody disturbed left, and how long its steps took, in seconds."""
 
-    stage: Stage
-    looks: int = 0
-    hashed: dict[tuple[str, int, int], str] = field(default_factory=dict)
-
-    def look(self) -> None:
-        """Raise unless one model version is champion, with the weights it was registered with."""
-        self.looks += 1
-        found = self.stage.ask(
-            "SELECT name, weights_uri, weights_sha256 FROM model_version WHERE state = 'champion'"
-        )
-        if len(found) != 1:
-            raise ProofFailedError(f"{len(found)} model versions are champion")
-        [(name, uri, sha256)] = found
-        status = Path(uri).stat()
-        key = (uri, status.st_mtime_ns, status.st_size)
-        if key not in self.hashed:
-            self.hashed[key] = hashlib.sha256(Path(uri).read_bytes()).hexdigest()
-        if self.hashed[key] != sha256:
-            raise ProofFailedError(f"the weights of champion {name} are not those registered")
+    content: dict[str, str]
+    durations: dict[str, float]
 
 
 def run(plan: Plan, steps: Steps) -> dict[str, float]:
     """Carry out the proof; return its figures."""
     rng = np.random.default_rng(SEED)
-    kills: Counter[str] = Counter()
-    equal = 0
     with tempfile.TemporaryDirectory(prefix="nights-") as name:
-        stage = set_stage(Path(name))
-        watch = Watch(stage)
+        killer = Killer(Watch(set_stage(Path(name))))
         steps.step("the night that nobody disturbs", 1)
         began = time.monotonic()
-        _finish(stage, watch)
+        night = _disturb_nobody(killer)
         seconds = time.monotonic() - began
-        expected = stage.content()
-        durations: dict[str, float] = dict(
-            stage.ask("SELECT name, duration_seconds FROM night_step ORDER BY id")
-        )
-        promoted = stage.ask("SELECT name FROM model_version WHERE state = 'champion'")[0][0]
-        steps.advance(1)
         steps.step("nights that are killed", 1 + plan.nights)
         for number in range(1 + plan.nights):
-            stage.set_up_again()
+            killer.watch.begin_again(killer.stage)
             if number == 0:
-                _kill_at_every_step(stage, watch, plan.steps or tuple(durations), kills)
+                _kill_at_every_step(killer, plan.steps or tuple(night.durations))
             else:
-                _kill_at_random(stage, watch, durations, kills, rng)
-            if not _is_over(stage):
-                _finish(stage, watch)
-            _compare(stage, expected, f"in trial {number}")
-            equal += 1
-            steps.advance(number + 1, f"{kills.total()} kills")
-    resumed = _kill_between_epochs(plan.between_epochs, kills, steps)
+                _kill_at_random(killer, night.durations, rng)
+            killer.finish()
+            expect_same(killer.stage, night.content, f"in trial {number}")
+            steps.advance(number + 1, f"{killer.kills.total()} kills")
+        steps.step("nights that are killed while the gate decides", plan.at_the_gate)
+        promoted = _kill_at_the_gate(killer, plan.at_the_gate, night, rng)
+    steps.step("trainings that are killed between epochs", plan.between_epochs)
+    resumed = _kill_between_epochs(killer, plan.between_epochs)
+    if plan == FULL and killer.kills.total() < _FEWEST_KILLS:
+        raise ProofFailedError(f"expected {_FEWEST_KILLS} kills, got {killer.kills.total()}")
+    trials = 1 + plan.nights + plan.at_the_gate
     return {
-        "kills": kills.total(),
-        **{f"killed_at_{step}": kills[step] for step in durations},
-        "trials": 1 + plan.nights,
-        "trials_that_ended_bit_for_bit_like_the_undisturbed_night": equal,
+        "kills": killer.kills.total(),
+        **{f"killed_at_{step}": killer.kills[step] for step in night.durations},
+        "killed_while_the_gate_decided": plan.at_the_gate,
+        "of_these_after_the_promotion": promoted,
+        "trials": trials,
+        "trials_that_ended_bit_for_bit_like_the_undisturbed_night": trials,
         "trainings_resumed_after_an_epoch": resumed,
-        "challenger_was_promoted": float(promoted == "m2"),
-        "looks_at_the_champion": watch.looks,
+        "challenger_was_promoted": 1.0,
+        "looks_at_the_champion": killer.watch.looks,
         "seconds_undisturbed": seconds,
     }
 
 
-def _kill_at_every_step(
-    stage: Stage, watch: Watch, names: Sequence[str], kills: Counter[str]
-) -> None:
+def _disturb_nobody(killer: Killer) -> Undisturbed:
+    killer.finish()
+    expect_promoted(killer.stage, "undisturbed")
+    durations = killer.stage.ask("SELECT name, duration_seconds FROM night_step ORDER BY id")
+    return Undisturbed(killer.stage.content(), dict(durations))
+
+
+def _kill_at_every_step(killer: Killer, names: tuple[str, ...]) -> None:
     """Kill one night at each of its steps in turn, as soon as it is seen at work."""
     for name in names:
-        if not _is_over(stage):
-            _kill(stage, watch, name, 0.0, kills)
+        if not killer.is_over():
+            killer.kill(name)
 
 
-def _kill_at_random(
-    stage: Stage,
-    watch: Watch,
-    durations: dict[str, float],
-    kills: Counter[str],
-    rng: np.random.Generator,
-) -> None:
+def _kill_at_random(killer: Killer, durations: dict[str, float], rng: np.random.Generator) -> None:
     """Kill one night at random moments of random steps that are still to be done."""
     for _ in range(_KILLS_A_NIGHT):
-        left = [name for name in durations if name not in _done(stage)]
-        if left and not _is_over(stage):
+        left = [name for name in durations if name not in killer.done()]
+        if left and not killer.is_over():
             name = str(rng.choice(left))
-            _kill(stage, watch, name, float(rng.uniform(0, durations[name])), kills)
+            killer.kill(name, float(rng.uniform(0, durations[name])))
 
 
-def _kill(stage: Stage, watch: Watch, step: str, after: float, kills: Counter[str]) -> None:
-    """Start the chain, and kill it some seconds after a step was seen at work."""
-    before = _attempts(stage, step)
-    child = stage.play_apart()
-    give_up, due = time.monotonic() + _TOO_LONG_SECONDS, float("inf")
-    while time.monotonic() < min(give_up, due):
-        watch.look()
-        ended, status = os.waitpid(child, os.WNOHANG)
-        if ended:
-            _expect_success(stage, status)
-            return  # faster than in the undisturbed night: nothing left to kill
-        if due == float("inf") and _attempts(stage, step) > before:
-            due = time.monotonic() + after
-        time.sleep(_LOOKS_EVERY_SECONDS)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    watch.look()
-    kills[_at_work(stage, step)] += 1
+def _kill_at_the_gate(
+    killer: Killer, trials: int, night: Undisturbed, rng: np.random.Generator
+) -> int:
+    """Kill nights while the gate decides; return how many had promoted the challenger by then."""
+    if not trials:
+        return 0
+    stage, watch = killer.stage, killer.watch
+    watch.begin_again(stage)
+    killer.kill("evaluate")
+    measuring = replace(stage, untouched=stage.untouched.with_name("measuring"))
+    shutil.copytree(stage.settings.data_dir, measuring.untouched)
+    promoted = 0
+    for _ in range(trials):
+        watch.begin_again(measuring)
+        killer.kill("gate", float(rng.uniform(0, night.durations["gate"])))
+        promoted += watch.serves == AFTER
+        killer.finish()
+        expect_same(stage, night.content, "killed at the gate")
+    return promoted
 
 
-def _finish(stage: Stage, watch: Watch) -> None:
-    """Start the chain and wait for its end."""
-    child = stage.play_apart()
-    give_up = time.monotonic() + _TOO_LONG_SECONDS
-    while time.monotonic() < give_up:
-        watch.look()
-        ended, status = os.waitpid(child, os.WNOHANG)
-        if ended:
-            _expect_success(stage, status)
-            return
-        time.sleep(_LOOKS_EVERY_SECONDS)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    raise ProofFailedError(f"a night took longer than {_TOO_LONG_SECONDS:.0f} s")
-
-
-def _expect_success(stage: Stage, status: int) -> None:
-    if status:
-        log = (stage.settings.data_dir / "night.log").read_text()
-        raise ProofFailedError(f"a night ended with {status}:\n{log[-4000:]}")
-
-
-def _kill_between_epochs(trials: int, kills: Counter[str], steps: Steps) -> int:
+def _kill_between_epochs(killer: Killer, trials: int) -> int:
     """Kill trainings after their first of two epochs; return how many went on after it."""
     if not trials:
         return 0
     resumed = 0
     with tempfile.TemporaryDirectory(prefix="nights-") as name:
         stage = set_stage(Path(name), epochs=2)
-        watch = Watch(stage)
-        steps.step("trainings that are killed between epochs", trials)
-        _finish(stage, watch)
-        expected = stage.content()
-        for number in range(1, trials + 1):
-            stage.set_up_again()
-            child = stage.play_apart()
-            kept = stage.settings.data_dir / "training" / "d1" / "run" / "resume.pt"
-            while not kept.exists():
-                watch.look()
-                time.sleep(_LOOKS_EVERY_SECONDS)
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-            kills["train"] += 1
-            _finish(stage, watch)
+        killer.watch.move_to(stage)
+        expected = _disturb_nobody(killer).content
+        for _ in range(trials):
+            killer.watch.begin_again(stage)
+            killer.kill_between_epochs()
+            killer.finish()
             # A checkpoint holds the weights in half precision: a training that went on after it
             # ends with other bits than one that was begun anew, and finds slightly other boxes.
             resumed += stage.content()["model versions"] != expected["model versions"]
-            same = {what: expected[what] for what in expected if what not in _OF_WEIGHTS}
-            _compare(stage, same, "killed between epochs")
-            steps.advance(number)
+            expect_same(stage, expected, "killed between epochs", but=_OF_WEIGHTS)
     return resumed
-
-
-def _compare(stage: Stage, expected: dict[str, str], how: str) -> None:
-    """Raise unless the project is what the undisturbed night made of it."""
-    found = stage.content()
-    wrong = [what for what in expected if found[what] != expected[what]]
-    if wrong:
-        rows = {what: stage.told(what)[:8] for what in wrong}
-        raise ProofFailedError(f"{how}, it ended with other {wrong}: {rows}")
-    if stage.ask("SELECT count(*) FROM night_run") != [(1,)]:
-        raise ProofFailedError("a night that was cut off did not go on as the same run")
-    for uri, sha256 in stage.ask("SELECT weights_uri, weights_sha256 FROM model_version"):
-        if hashlib.sha256(Path(uri).read_bytes()).hexdigest() != sha256:
-            raise ProofFailedError(f"{uri} is not what was registered")
-
-
-def _attempts(stage: Stage, step: str) -> int:
-    found = stage.ask(f"SELECT attempts FROM night_step WHERE name = '{step}'")  # noqa: S608 - ours
-    return int(found[0][0]) if found else 0
-
-
-def _done(stage: Stage) -> set[str]:
-    return {name for (name,) in stage.ask("SELECT name FROM night_step WHERE state = 'done'")}
-
-
-def _is_over(stage: Stage) -> bool:
-    """Return whether a night was killed after its end, or ended before it could be killed."""
-    return any(state != "running" for (state,) in stage.ask("SELECT state FROM night_run"))
-
-
-def _at_work(stage: Stage, step: str) -> str:
-    """Return the step that was at work, or else the one that had been at work just before."""
-    running = stage.ask("SELECT name FROM night_step WHERE state = 'running'")
-    return str(running[-1][0]) if running else step
 
 
 def main() -> None:
@@ -270,7 +187,8 @@ def main() -> None:
     with Steps() as steps:
         figures = run(plan, steps)
     conditions = {
-        "images": 16,
+        "images": 38,
+        "test_lesions": 49,
         "image_size_px": 64,
         "epochs": 1,
         "seed": SEED,

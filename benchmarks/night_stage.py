@@ -1,4 +1,4 @@
-"""A small project for a night: real radiographs, real training, no Label Studio."""
+"""A small project for a night: real training that the gate lets pass, no Label Studio."""
 
 import hashlib
 import json
@@ -28,15 +28,20 @@ from backend.workflow.chain_run import Watchers
 from backend.workflow.night_report import NightReport
 from backend.workflow.nightly import NightRules, nightly
 from backend.workflow.register_images import ImageSet, PlaceReadings, register_images
+from benchmarks.night_pictures import write_pictures
 
-_SPLITS = (Split.TRAIN, Split.TRAIN, Split.TEST, Split.TRAIN, Split.VALIDATION) * 3 + (
-    Split.TRAIN,
-)
+# 16 test images show 48 discs, and the gate says nothing of fewer than 30.
+_SPLITS = (*[Split.TEST] * 16, *[Split.VALIDATION] * 4, *[Split.TRAIN] * 18)
 _UNREAD = 2
 _CONTENT = {
     "dataset versions": "SELECT name, sha256 FROM dataset_version ORDER BY name",
-    "model versions": "SELECT name, state, weights_sha256, dataset_version, map40 "
+    "who serves": "SELECT name, state, promoted_at IS NOT NULL, shadow_since IS NOT NULL, "
+    "json_extract(gate, '$.verdict'), json_extract(gate, '$.passed') "
     "FROM model_version ORDER BY name",
+    "model versions": "SELECT name, weights_sha256, dataset_version, map40, scoring, report, gate "
+    "FROM model_version ORDER BY name",
+    "terms of service": "SELECT model_version, ended_at IS NOT NULL, actor, reason "
+    "FROM model_service ORDER BY id",
     "finished trainings": "SELECT dataset_version, model_version, outcome FROM training_run "
     "WHERE state = 'finished' ORDER BY id",
     "consensus": "SELECT c.image_id, k.finding, k.x_min, k.y_min, k.x_max, k.y_max, k.p_true, "
@@ -46,7 +51,9 @@ _CONTENT = {
     "FROM prediction p LEFT JOIN predicted_box b ON b.prediction_id = p.id ORDER BY 1, 2, 3, 4, 5",
     "worklists": "SELECT image_id, reader_id, round, kind, rank, arm, state FROM worklist_entry "
     "ORDER BY 2, 1, 3, 4",
-    "decisions of the gate": "SELECT action, subject FROM audit_event WHERE actor = 'gate' "
+    "decisions": "SELECT actor, action, subject FROM audit_event WHERE subject LIKE 'model:%' "
+    "ORDER BY id",
+    "reasons of the gate": "SELECT subject, detail FROM audit_event WHERE actor = 'gate' "
     "ORDER BY id",
 }
 
@@ -146,7 +153,7 @@ def set_stage(
     splits: Sequence[Split] = _SPLITS,
     with_champion: bool = True,
 ) -> Stage:
-    """Make the project: radiographs of the sample, readers, readings, and a weak champion.
+    """Make the project: pictures with discs, readers, readings, and a weak champion.
 
     Parameters
     ----------
@@ -155,8 +162,8 @@ def set_stage(
     epochs : int
         Passes of the training.
     place_readings : callable or None
-        Gives the readings; those of the sample's simulated readers, but for two images, when
-        None.
+        Gives the readings; those of the demonstration's simulated readers, but for two images,
+        when None.
     splits : sequence of Split
         Of the images, in their order.
     with_champion : bool
@@ -173,13 +180,15 @@ def set_stage(
         label_studio_url="http://127.0.0.1:9",  # nobody answers there
         train_epochs=epochs,
         train_image_size_px=64,
-        train_batch_size=8,
+        train_batch_size=1,
+        train_from="base",  # it knows what a radiograph is; the champion knows nothing
         device="cpu",
         runtime="torch",
         worklist_size=4,
     )
     store = open_store(settings)
-    register_images(store, _radiographs(splits, place_readings), now=now())
+    pictures = _pictures(folder / "pictures", splits, place_readings)
+    register_images(store, pictures, now=now())
     weak = _untrained(folder / "untrained.pt")
     with store.transaction() as unit:
         if with_champion:
@@ -194,26 +203,27 @@ def set_stage(
     return stage
 
 
-def _radiographs(splits: Sequence[Split], place_readings: PlaceReadings | None) -> ImageSet:
-    """Return as many radiographs as there are splits, those with published boxes first."""
-    images, published = sample.sample_images(), sample.published_boxes()
-    chosen = sorted(images.files, key=lambda path: (path.stem not in published, path.stem))
-    files = {path: path.stem for path in chosen[: len(splits)]}
-    unread = set(sorted(files.values())[-_UNREAD:])
+def _pictures(
+    folder: Path, splits: Sequence[Split], place_readings: PlaceReadings | None
+) -> ImageSet:
+    """Return as many pictures as there are splits."""
+    painted = write_pictures(folder, len(splits))
+    files = {path: path.stem for path in painted}
+    unread = set(list(files.values())[-_UNREAD:])
+    marks = {path.stem: seen for path, seen in painted.items()}
 
     def place(image_id: str, stored: SizePx) -> tuple[PlacedReadings, SizePx | None]:
-        size = {"width_px": stored.width_px, "height_px": stored.height_px}
         readings = {
-            reader.reader_id: reader.marks(image_id, published.get(image_id, ()), **size)
+            reader.reader_id: reader.marks(image_id, marks[image_id], **stored._asdict())
             for reader in SIMULATED_READERS
             if image_id not in unread
         }
         return PlacedReadings(readings, (), is_size_assumed=False), None
 
     return ImageSet(
-        images.source,
-        dict(files),
-        patients={path: path.stem for path in files},
+        "made-up",
+        files,
+        patients=files,
         splits=dict(zip(files.values(), splits, strict=True)),
         place_readings=place_readings or place,
     )

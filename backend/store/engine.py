@@ -1,5 +1,7 @@
 """Open the database: SQLite in WAL mode, or PostgreSQL."""
 
+import json
+from math import isfinite
 from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
 
@@ -44,14 +46,18 @@ def open_engine(url: str) -> Engine:
         ) from error
     backend = parsed.get_backend_name()
     if backend == "postgresql":
-        engine = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        engine = create_engine(
+            parsed.set(drivername="postgresql+psycopg"),
+            pool_pre_ping=True,
+            json_serializer=_as_json,
+        )
         event.listen(engine, "begin", _begin_postgresql)
         return engine
     if backend != "sqlite":
         raise DatabaseUrlError(f"{backend} is not supported; use sqlite or postgresql")
     if parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(parsed)
+    engine = create_engine(parsed, json_serializer=_as_json)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -75,6 +81,22 @@ def snapshot_of(engine: Engine) -> Engine:
     if engine.dialect.name == "postgresql":
         return snapshot.execution_options(isolation_level="REPEATABLE READ")
     return snapshot
+
+
+def _as_json(value: object) -> str:
+    """Return JSON in which a number that is none is null: PostgreSQL refuses NaN."""
+    try:
+        return json.dumps(value, allow_nan=False)
+    except ValueError:
+        return json.dumps(_with_nulls(value), allow_nan=False)
+
+
+def _with_nulls(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _with_nulls(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_nulls(one) for one in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:

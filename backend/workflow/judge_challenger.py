@@ -37,6 +37,8 @@ class Challenge:
         What came of that; None without a champion, or when the test images show no lesion.
     problems : sequence of str
         Why the challenger cannot be trusted at all; none is normal.
+    unreadable : str
+        Why the champion's weights could not be read; empty is normal.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Challenge:
     champion: str | None
     comparison: Comparison | None
     problems: Sequence[str] = ()
+    unreadable: str = ""
 
 
 def judge_challenger(store: UnitOfWork, challenge: Challenge) -> GateDecision:
@@ -102,6 +105,7 @@ def _circumstances(store: UnitOfWork, challenge: Challenge) -> Circumstances:
         champion=challenge.champion,
         challenger_map=challenge.map40,
         problems=challenge.problems,
+        unreadable=challenge.unreadable,
         news=share_of_news(known, learned(challenge.version.name)),
         look=1 + _looks(store, challenge),
         best_map=_best(champion, challenge.comparison),

@@ -27,6 +27,8 @@ class NightReport:
         Tasks of adjudicators pulled, by kind.
     consensus_images : int
         Images with a consensus.
+    near_duplicates : int
+        Images that the dataset version leaves out as near-duplicates across splits.
     shadow : dict
         The verdict on the challenger in the shadow; empty when none was there.
     retrained : RetrainReport
@@ -56,6 +58,7 @@ class NightReport:
     received: dict[str, int]
     verdicts: dict[str, int]
     consensus_images: int
+    near_duplicates: int
     shadow: dict[str, Any]
     retrained: RetrainReport
     scored: dict[str, object]
@@ -93,6 +96,7 @@ class NightReport:
             received=_sum(sync.get("received", {}), push.get("received", {})),
             verdicts=_sum(sync.get("verdicts", {}), push.get("verdicts", {})),
             consensus_images=done.get("consensus", {}).get("images", 0),
+            near_duplicates=done.get("cut", {}).get("left_out", 0),
             shadow=done.get("shadow", {}),
             retrained=RetrainReport.of(record),
             scored=done.get("score", {}),
@@ -140,10 +144,18 @@ class NightReport:
             f"images newly with the adjudicators: {self.sent_to_adjudicators}",
             *([f"in the shadow: {self.shadow['reason']}"] if self.shadow else []),
             self.retrained.sentence(),
+            *([self._of_near_duplicates()] if self.near_duplicates else []),
             f"images scored: {scored}, not readable: {failed}",
             f"worklists: {_listed(given_out)}",
             *(f"problem: {problem}" for problem in self.problems),
         ]
+
+    def _of_near_duplicates(self) -> str:
+        version = self.retrained.dataset_version
+        return (
+            f"near-duplicates across splits, left out of {version}: {self.near_duplicates}; "
+            f"overread datasets show {version} lists them"
+        )
 
 
 def report_on(unit: UnitOfWork, record: NightRecord) -> dict[str, object]:

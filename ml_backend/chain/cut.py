@@ -27,12 +27,15 @@ class Cut:
         Its images, by split.
     problems : tuple of str
         Which images could not be compared with the others.
+    left_out : int
+        Images that take no part, because they are near-duplicates across splits.
     """
 
     dataset_version: str
     sha256: str
     images: dict[str, int]
     problems: tuple[str, ...] = ()
+    left_out: int = 0
 
     def as_json(self) -> dict[str, object]:
         """Return plain values.
@@ -63,6 +66,7 @@ class Cut:
             values["sha256"],
             dict(values["images"]),
             tuple(values.get("problems", ())),
+            values.get("left_out", 0),
         )
 
 
@@ -106,6 +110,7 @@ def cut(workshop: Workshop) -> Cut:
             version.sha256,
             {split.value: counted[split] for split in Split},
             _told(unseen),
+            len(version.left_out),
         )
         workshop.keep(unit, done.as_json())
     return done

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from ml_backend.chain.cut import Cut
 from ml_backend.chain.train import Trained
 from ml_backend.chain.workshop import Workshop
 from ml_backend.detector import Detector
+from ml_backend.live_model import WeightsTamperedError
 from ml_backend.open_detector import LOWEST_SCORE, load_yolo, open_detector
 from ml_backend.training.calibrate import measure_scoring
 from ml_backend.training.evaluate import as_measured
@@ -43,6 +45,8 @@ class Evaluated:
         What came of that; None without a champion, or when the test images show no lesion.
     problems : tuple of str
         Why the challenger cannot be trusted at all; none is normal.
+    unreadable : str
+        Why the champion's weights could not be read; empty is normal.
     """
 
     map40: float | None
@@ -51,6 +55,7 @@ class Evaluated:
     champion: str | None
     comparison: Comparison | None
     problems: tuple[str, ...]
+    unreadable: str = ""
 
     def as_json(self) -> dict[str, object]:
         """Return plain values.
@@ -67,6 +72,7 @@ class Evaluated:
             "champion": self.champion,
             "comparison": self.comparison and self.comparison.as_json(),
             "problems": list(self.problems),
+            "unreadable": self.unreadable,
         }
 
     @classmethod
@@ -91,6 +97,7 @@ class Evaluated:
             champion=values["champion"],
             comparison=comparison and Comparison.from_json(comparison),
             problems=tuple(values["problems"]),
+            unreadable=values.get("unreadable", ""),
         )
 
 
@@ -130,7 +137,9 @@ def evaluate(workshop: Workshop, cut: Cut, trained: Trained, calibrated: Calibra
         )
         problems = find_problems(trained.weights, version, marked, open_challenger)
         measured = as_measured(test, marked, calibrated.scoring)
-        of_champion = None if champion is None else _measure_champion(workshop, champion, test)
+        if measured.map40 is not None and not isfinite(measured.map40):
+            problems += ("its mAP@0.4 is no number",)
+        of_champion, unreadable = _measure_champion(workshop, champion, test)
 
         workshop.progress.step("resampling the test images", 2)
         comparison = (
@@ -159,16 +168,23 @@ def evaluate(workshop: Workshop, cut: Cut, trained: Trained, calibrated: Calibra
             champion=None if champion is None else champion.name,
             comparison=comparison,
             problems=problems,
+            unreadable=unreadable,
         )
 
 
 def _measure_champion(
-    workshop: Workshop, champion: ModelVersion, test: Sequence[DatasetImage]
-) -> MeasuredModel:
+    workshop: Workshop, champion: ModelVersion | None, test: Sequence[DatasetImage]
+) -> tuple[MeasuredModel | None, str]:
+    """Return how the champion did, or else why its weights could not be read."""
+    if champion is None:
+        return None, ""
     workshop.progress.step(f"evaluating champion {champion.name}", len(test))
-    detector = open_detector(workshop.settings, champion, min_score=LOWEST_SCORE)
+    try:
+        detector = open_detector(workshop.settings, champion, min_score=LOWEST_SCORE)
+    except WeightsTamperedError as problem:
+        return None, str(problem)
     _, marked = mark_all(detector, test, lambda done, _: workshop.progress.advance(done))
-    return as_measured(test, marked, champion.scoring)
+    return as_measured(test, marked, champion.scoring), ""
 
 
 def _slices(test: Sequence[DatasetImage]) -> dict[str, list[str]]:

@@ -31,6 +31,8 @@ class Gated:
         Why, or why not.
     map40, champion_map40 : float or None
         mAP@0.4 in [0, 1] of both on the frozen test split.
+    problems : tuple of str
+        What a person has to mend before a challenger can be judged; none is normal.
     """
 
     model_version: str
@@ -39,6 +41,7 @@ class Gated:
     reason: str
     map40: float | None
     champion_map40: float | None
+    problems: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, object]:
         """Return plain values.
@@ -64,7 +67,7 @@ class Gated:
         Gated
             The same.
         """
-        return cls(**values)
+        return cls(**{**values, "problems": tuple(values.get("problems", ()))})
 
 
 def gate(
@@ -101,6 +104,7 @@ def gate(
                 evaluated.champion,
                 evaluated.comparison,
                 evaluated.problems,
+                evaluated.unreadable,
             )
             decision = judge_challenger(unit, challenge)
             run = unit.training_runs.get(trained.training_run)
@@ -139,6 +143,7 @@ def gate(
                 reason=standing.reason,
                 map40=decision.challenger_map,
                 champion_map40=decision.champion_map,
+                problems=(standing.reason,) if evaluated.unreadable else (),
             )
             workshop.keep(unit, gated.as_json())
     clear_disk(workshop)

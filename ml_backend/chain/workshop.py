@@ -13,6 +13,7 @@ from backend.settings import Settings
 from backend.store.training_runs import TrainingRun
 from backend.store.unit_of_work import Store, UnitOfWork
 from backend.workflow.chain_step import Progress, StoppedError
+from ml_backend.chain.code_version import code_version
 from ml_backend.training.recipe import Recipe
 
 _PACKAGES = ("overread", "ultralytics-opencv-headless", "torch", "torchvision", "numpy")
@@ -105,6 +106,7 @@ class Workshop:
                 "batch_used": run.progress["batch"],
             },
             "versions": {
+                "code": code_version(),
                 "python": platform.python_version(),
                 **{package: version(package) for package in _PACKAGES},
             },

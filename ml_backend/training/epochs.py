@@ -48,7 +48,12 @@ def keep_epoch(run: Path, epoch: int, figures: EpochFigures) -> None:
 
 
 @contextmanager
-def watch_epochs(run: Path, on_epoch: Callable[[EpochFigures], None]) -> Iterator[None]:
+def watch_epochs(
+    run: Path,
+    on_epoch: Callable[[EpochFigures], None],
+    *,
+    on_look: Callable[[], object] = lambda: None,
+) -> Iterator[None]:
     """Tell of every epoch that another process finishes within the block.
 
     Parameters
@@ -57,6 +62,8 @@ def watch_epochs(run: Path, on_epoch: Callable[[EpochFigures], None]) -> Iterato
         Folder of a training.
     on_epoch : callable
         Called once for each epoch, from a thread.
+    on_look : callable
+        Called every second, from that thread.
 
     Yields
     ------
@@ -69,6 +76,7 @@ def watch_epochs(run: Path, on_epoch: Callable[[EpochFigures], None]) -> Iterato
         nonlocal known
         while True:
             was_over = is_over.wait(_SECONDS_BETWEEN_LOOKS)
+            on_look()
             found = kept_epochs(run)
             for figures in found[known:]:
                 on_epoch(figures)

@@ -79,8 +79,8 @@ def fit(
     on_epoch : callable
         Called after every epoch with its number from 1, the number of epochs, and its figures.
     should_stop : callable
-        Asked after every epoch; called again later, training goes on after that one. Training
-        on several GPUs is not asked: it runs in processes of its own.
+        Asked after every epoch, or every second when several GPUs train; called again later,
+        training goes on after its last epoch.
 
     Returns
     -------
@@ -175,16 +175,22 @@ def _train(
     on_epoch: OnEpoch,
     should_stop: Callable[[], bool],
 ) -> None:
-    if devices.are_several:  # epochs end in other processes, which leave their figures in files
+    if devices.are_several:
+        # Epochs end in other processes: their figures, and the wish to stop, are files.
+        asked = run / "stop"
+        asked.unlink(missing_ok=True)
         watching: AbstractContextManager[None] = watch_epochs(
-            run, lambda figures: _report(figures, recipe.epochs, on_epoch)
+            run,
+            lambda figures: _report(figures, recipe.epochs, on_epoch),
+            on_look=lambda: asked.touch() if should_stop() else None,
         )
+        is_asked = asked.exists
     else:
-        watching = nullcontext()
+        watching, is_asked = nullcontext(), should_stop
         trainer.add_callback(
             "on_fit_epoch_end", lambda at: _report_last(at, run, recipe.epochs, on_epoch)
         )
-        trainer.add_callback("on_fit_epoch_end", lambda at: _stop_if_asked(at, should_stop))
+    trainer.add_callback("on_fit_epoch_end", partial(_stop_if_asked, should_stop=is_asked))
     with watching:
         trainer.train()
 

@@ -2,8 +2,9 @@
 
 import hashlib
 import os
-import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from ml_backend.live_model import verified_file
 from ml_backend.ultralytics_settings import downloads_allowed, import_part
 
 _KEPT_ARGUMENTS = ("imgsz", "task", "epochs", "batch", "seed", "optimizer", "lr0", "nbs")
+
+
+_LEFTOVER_AFTER = timedelta(hours=1)
 
 
 class BaseWeightsMissingError(FileNotFoundError):
@@ -123,17 +127,42 @@ def store_weights(trained: Path, weights_dir: Path) -> StoredWeights:
     return StoredWeights(stored, sha256, len(content))
 
 
+def remove_leftovers(weights_dir: Path, *, now: datetime) -> int:
+    """Remove what processes that were killed left half-written beside the weights.
+
+    Parameters
+    ----------
+    weights_dir : Path
+        Folder of the weights; it may be missing.
+    now : datetime
+        The time; aware. What is younger than an hour may still be written.
+
+    Returns
+    -------
+    int
+        How many files that were.
+    """
+    removed = 0
+    for path in weights_dir.glob("*.partial"):
+        with suppress(FileNotFoundError):  # whoever wrote it has just finished
+            written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+            if now - written > _LEFTOVER_AFTER:
+                path.unlink()
+                removed += 1
+    return removed
+
+
 def _write_at_once(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".partial", delete=False) as file:
-        partial = Path(file.name)
-        try:
+    partial = path.with_suffix(".partial")  # who was killed here writes the same name again
+    try:
+        with partial.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        except BaseException:
-            partial.unlink()
-            raise
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
     partial.replace(path)
 
 

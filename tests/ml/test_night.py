@@ -18,7 +18,9 @@ from backend.formats.placement import MarkedBox, PlacedReadings
 from backend.opened import open_store
 from backend.terminal import now
 from backend.workflow.oversee_night import night_status, stop_night
+from benchmarks.night_kills import Killer
 from benchmarks.night_stage import Stage, set_stage
+from benchmarks.night_watch import Watch, expect_promoted, expect_same
 
 torch = pytest.importorskip("torch")
 if find_spec("ultralytics") is None:  # not importorskip: it would import with telemetry on
@@ -30,6 +32,7 @@ pytestmark = [
     pytest.mark.timeout(1200),
 ]
 
+IMAGES = 38
 HEART = MarkedBox(Finding.CARDIOMEGALY, Box(10.0, 40.0, 60.0, 80.0))
 
 
@@ -73,7 +76,8 @@ class TestANight:
         assert night.run == 1
         assert night.state is again.state is RunState.FINISHED
         assert night.retrained.model_version == "m2"
-        assert night.scored["scored"] == 16
+        expect_promoted(stage, "killed in training")
+        assert night.scored["scored"] == IMAGES
         assert night.queued > 0
         assert any("expected Label Studio" in problem for problem in night.problems)
         assert again.retrained.model_version is None
@@ -99,8 +103,26 @@ class TestANight:
 
         assert night.retrained.promoted
         assert champion(stage) == [("m1",)]
-        assert len(stage.told("model versions")) == len(stage.told("decisions of the gate")) == 1
-        assert night.scored["scored"] == 16
+        assert len(stage.told("model versions")) == len(stage.told("reasons of the gate")) == 1
+        assert night.scored["scored"] == IMAGES
+
+    def test_promotes_its_challenger_once_when_it_is_killed_at_the_gate_and_after_it(
+        self, tmp_path: Path
+    ) -> None:
+        killer = Killer(Watch(set_stage(tmp_path)))
+
+        killer.kill("gate")
+        killer.kill("score")
+        killer.finish()
+
+        stage = killer.stage
+        assert killer.kills.total() == 2
+        expect_same(stage, {}, "killed twice")
+        assert [row[:2] for row in stage.told("terms of service")] == [("m1", 1), ("m2", 0)]
+        assert stage.told("decisions") == [
+            ("system", "adopt", "model:m1"),
+            ("gate", "promote", "model:m2"),
+        ]
 
     def test_keeps_the_champion_when_the_disk_is_full_and_goes_on_when_it_is_not(
         self, tmp_path: Path
@@ -156,7 +178,7 @@ class TestBadInput:
         assert night.state is RunState.FINISHED
         assert "no image has a consensus yet" in night.retrained.reason
         assert states(stage)["train"] is states(stage)["gate"] is StepState.NOTHING
-        assert night.scored["scored"] == 16
+        assert night.scored["scored"] == IMAGES
         assert night.queued > 0
 
     def test_only_normals(self, tmp_path: Path) -> None:
@@ -165,7 +187,7 @@ class TestBadInput:
         night = stage.play()
 
         assert night.state is RunState.FINISHED
-        assert night.consensus_images == 16
+        assert night.consensus_images == IMAGES
         assert night.retrained.model_version is None
         assert night.retrained.reason
         assert champion(stage) == [("m1",)]
@@ -188,6 +210,29 @@ class TestBadInput:
         assert night.retrained.reason
         assert champion(stage) == [("m1",)]
         assert night.scored["scored"] == 8
+
+    def test_a_champion_that_cannot_be_read_stays_and_the_night_says_what_to_do(
+        self, tmp_path: Path
+    ) -> None:
+        stage = set_stage(tmp_path)
+        [kept] = stage.settings.weights_dir.iterdir()
+        whole = kept.read_bytes()
+        kept.write_bytes(whole[:1000])
+
+        night = stage.play()
+
+        assert champion(stage) == [("m1",)]
+        assert states(stage)["gate"] is StepState.DONE
+        assert states(stage)["score"] is StepState.FAILED
+        assert night.retrained.standing == "rejected"
+        assert night.retrained.map40 is not None
+        [told] = [problem for problem in night.problems if "m1 stays" in problem]
+        assert "restore it from a backup, or `overread models rollback`" in told
+        assert "overread models promote m2 --reason" in told
+        assert stage.told("who serves")[1][4:] == ("champion cannot be read", 0)
+
+        kept.write_bytes(whole)
+        assert stage.play().scored["scored"] == IMAGES
 
     def test_corrupt_weights(self, tmp_path: Path) -> None:
         stage = set_stage(tmp_path)

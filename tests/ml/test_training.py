@@ -1,7 +1,9 @@
 """From a dataset version to weights that serve."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 from backend.domain.dataset import DatasetVersion
 from backend.domain.images import Split
 from backend.formats.radiographs import encode_png, read_file
+from backend.workflow.chain_step import StoppedError
 from ml_backend.detector import Detections
 from ml_backend.image_source import read_registered
 from tests.ml.conftest import WHITE_PATCH, dataset_version, radiograph
@@ -27,12 +30,15 @@ from ml_backend.training.dataset_folder import (  # noqa: E402
     NothingToTrainOnError,
     write_dataset_folder,
 )
+from ml_backend.training.devices import TrainingDevices  # noqa: E402
+from ml_backend.training.epochs import kept_epochs  # noqa: E402
 from ml_backend.training.evaluate import evaluate  # noqa: E402
 from ml_backend.training.fit import NotEnoughMemoryError, fit  # noqa: E402
 from ml_backend.training.recipe import Recipe  # noqa: E402
 from ml_backend.training.weights import (  # noqa: E402
     BaseWeightsMissingError,
     find_base_weights,
+    remove_leftovers,
     store_weights,
 )
 from ml_backend.ultralytics_settings import import_part, import_ultralytics  # noqa: E402
@@ -231,6 +237,27 @@ class TestFit:
         fit(folder.path, base_weights, once, device="cpu")
         assert not (folder.path / "run" / "old").exists()
 
+    def test_stops_through_a_file_where_other_processes_train(
+        self,
+        version: DatasetVersion,
+        base_weights: Path,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        # Like two GPUs, but that ultralytics trains in this process.
+        several = TrainingDevices("cpu", 2, precision=False)
+        monkeypatch.setattr("ml_backend.training.fit.training_devices", lambda _: several)
+        folder = write_dataset_folder(version, ["i0", "i1"], tmp_path / "d1", image_size_px=64)
+        endless = replace(RECIPE, epochs=500)
+
+        with pytest.raises(StoppedError):
+            fit(folder.path, base_weights, endless, should_stop=lambda: True)
+
+        run = folder.path / "run"
+        assert 1 <= len(kept_epochs(run)) < 500
+        assert (run / "resume.pt").exists()
+        assert not (run / "finished.json").exists()
+
     def test_ends_when_validation_does_not_get_better(
         self,
         version: DatasetVersion,
@@ -316,6 +343,33 @@ class TestStoreWeights:
         content = first.path.read_bytes()
         assert b"somebody" not in content
         assert str(tmp_path).encode() not in content
+
+    def test_leaves_one_file_when_the_process_before_was_killed_while_it_wrote(
+        self, base_weights: Path, tmp_path: Path
+    ) -> None:
+        whole = store_weights(base_weights, tmp_path / "elsewhere").path
+        torn = tmp_path / "weights" / whole.with_suffix(".partial").name
+        torn.parent.mkdir()
+        torn.write_bytes(whole.read_bytes()[:1000])
+
+        stored = store_weights(base_weights, tmp_path / "weights")
+
+        assert list(torn.parent.iterdir()) == [stored.path]
+
+
+class TestRemoveLeftovers:
+    def test_removes_what_nobody_writes_any_more(self, tmp_path: Path) -> None:
+        moment = datetime(2026, 11, 28, 2, tzinfo=UTC)
+        for name, hours_old in (("a.partial", 2.0), ("b.partial", 0.5), ("c.pt", 2.0)):
+            (tmp_path / name).touch()
+            written = moment.timestamp() - 3600 * hours_old
+            os.utime(tmp_path / name, (written, written))
+
+        assert remove_leftovers(tmp_path, now=moment) == 1
+        assert {path.name for path in tmp_path.iterdir()} == {"b.partial", "c.pt"}
+
+    def test_there_may_be_no_folder_yet(self, tmp_path: Path) -> None:
+        assert remove_leftovers(tmp_path / "none", now=datetime(2026, 11, 28, tzinfo=UTC)) == 0
 
 
 class TestFindBaseWeights:

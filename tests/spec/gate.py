@@ -29,6 +29,7 @@ class Case:
     look: int = 1
     best: float | None = None
     problem: str = ""
+    unreadable: str = ""
     has_champion: bool = True
     sensitivity: tuple[float, float] = (-0.01, 0.02)
     p_unharmed: float = 0.9
@@ -44,6 +45,7 @@ class Case:
             champion="m1" if self.has_champion else None,
             challenger_map=self.challenger,
             problems=(self.problem,) if self.problem else (),
+            unreadable=self.unreadable,
             news=self.news,
             look=self.look,
             best_map=self.best,
@@ -119,6 +121,8 @@ CASES = (
     Case("better, but scores mean less", "harmful", 0.35, (0.02, 0.08), p_less_calibrated=0.85),
     Case("better, but learned from a test image", "unsound", 0.35, (0.02, 0.08),
          problem="it learned from test images"),
+    Case("the champion's weights cannot be read", "champion cannot be read", 0.35, None,
+         unreadable="m1.pt is not what was registered"),
     Case("mAP@0.4 is no number", "unsound", float("nan"), None, has_champion=False),
 )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from math import inf, nan
 
 import pytest
 from sqlalchemy.exc import IntegrityError
@@ -27,6 +28,19 @@ class TestModels:
             assert unit.models.all() == [model("m1"), rejected]
             assert unit.models.champion() is None
             assert unit.models.previous_champion() is None
+
+    def test_have_nothing_in_their_verdict_where_a_number_is_none(self, store: Store) -> None:
+        verdict = {"challenger_map": nan, "checks": [{"p": (inf, 0.5)}], "look": 1}
+
+        with store.transaction() as unit:
+            unit.models.add(replace(model("m1"), gate=verdict))
+
+        with store.snapshot() as unit:
+            assert unit.models.get("m1").gate == {
+                "challenger_map": None,
+                "checks": [{"p": [None, 0.5]}],
+                "look": 1,
+            }
 
     def test_are_counted_on_around_taken_names(self, store: Store) -> None:
         with store.transaction() as unit:

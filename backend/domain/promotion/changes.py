@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from math import nan
 from typing import Any
 
 from backend.domain.findings import Finding
@@ -168,21 +169,24 @@ class Comparison:
         return cls(
             images=values["images"],
             lesions=values["lesions"],
-            map40=Change(**values["map40"]),
+            map40=_change(values["map40"]),
             by_finding={
                 Finding(int(finding)): FindingChange(
-                    one["lesions"], Change(**one["precision"]), one["p_unharmed"]
+                    one["lesions"], _change(one["precision"]), one["p_unharmed"]
                 )
                 for finding, one in values["by_finding"].items()
             },
-            sensitivity={
-                float(rate): Change(**one) for rate, one in values["sensitivity"].items()
-            },
+            sensitivity={float(rate): _change(one) for rate, one in values["sensitivity"].items()},
             empties=_harm(values["empties"]),
             d_ece=_harm(values["d_ece"]),
             la_ece=_harm(values["la_ece"]),
             critical=Flips(**values["critical"]),
         )
+
+
+def _change(values: Mapping[str, float | None]) -> Change:
+    """Return a change; a store keeps nothing for a number that is none."""
+    return Change(**{name: nan if one is None else one for name, one in values.items()})
 
 
 def _harm(values: Mapping[str, float] | None) -> Harm | None:

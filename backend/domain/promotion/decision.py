@@ -78,11 +78,12 @@ def decide(comparison: Comparison | None, facts: Circumstances) -> GateDecision:
     Notes
     -----
     In this order: an unsound challenger never passes. Without a champion every sound one does:
-    the first model has to come from somewhere. Where next to nothing can be told, the champion
-    stays. One that is shown to be worse, or to do harm in one respect, does not pass. One that is
-    shown to be better does. One that is shown not to be worse by more than the margin does when
-    it is not further than the margin below the best that ever served, and enough of what it
-    learned from is new. Otherwise the champion stays.
+    the first model has to come from somewhere. Where the champion's weights cannot be read,
+    nothing is known of how the two compare, and where next to nothing can be told, little: the
+    champion stays. One that is shown to be worse, or to do harm in one respect, does not pass.
+    One that is shown to be better does. One that is shown not to be worse by more than the margin
+    does when it is not further than the margin below the best that ever served, and enough of
+    what it learned from is new. Otherwise the champion stays.
 
     "Shown" means: with 95 % certainty by a paired bootstrap; for "better" with 99 %, and more
     at every further look at the same test images (`error_at_look`). Of the best, only gains
@@ -136,6 +137,8 @@ def _verdict(
         return Verdict.UNSOUND
     if facts.champion is None:
         return Verdict.FIRST
+    if facts.unreadable:
+        return Verdict.UNREADABLE
     if comparison is None or comparison.lesions < ENOUGH_LESIONS:
         return Verdict.TOO_LITTLE
     change, allowed = comparison.map40, margin(comparison.images)

@@ -7,6 +7,8 @@ from backend.domain.promotion.changes import Comparison
 from backend.domain.promotion.guards import ENOUGH_LESIONS, Check, Outcome
 from backend.domain.promotion.verdicts import NEWS_FROM, Circumstances, Verdict, margin
 
+_BY_HAND = "overread models promote {} --reason TEXT"
+
 
 def reason(
     verdict: Verdict,
@@ -42,6 +44,11 @@ def reason(
             "the test images show no finding" if shown is None else f"mAP@0.4 is {shown:.3f}"
         )
         return f"No model serves yet, so {new} does; {measured}."
+    if verdict is Verdict.UNREADABLE:
+        return (
+            f"{old} stays, but its weights cannot be read, so {new} could not be held against it: "
+            f"{facts.unreadable}. A person may decide: {_BY_HAND.format(new)}."
+        )
     if comparison is None:
         return f"{old} stays: the test images show no finding, so the two cannot be compared."
     said = {
@@ -79,7 +86,7 @@ def _numbers(comparison: Comparison) -> str:
 
 def _what_would_tell(comparison: Comparison, facts: Circumstances) -> Sequence[str]:
     """Return how large a test set would have to be, and who may decide meanwhile."""
-    by_hand = f"A person may decide: overread models promote {facts.challenger} --reason TEXT."
+    by_hand = f"A person may decide: {_BY_HAND.format(facts.challenger)}."
     if comparison.lesions < ENOUGH_LESIONS:
         return (f"Nothing can be told of fewer than {ENOUGH_LESIONS} lesions.", by_hand)
     width = NormalDist().inv_cdf(0.95) * comparison.map40.standard_error

@@ -18,6 +18,7 @@ class Verdict(StrEnum):
     NO_NEWS = "not worse, nothing new"
     SLIPPING = "below the best that served"
     TOO_LITTLE = "too little evidence"
+    UNREADABLE = "champion cannot be read"
     WORSE = "worse"
     HARMFUL = "harmful"
     UNSOUND = "unsound"
@@ -42,6 +43,8 @@ class Circumstances:
         mAP@0.4 of the challenger; None when the test images show no lesion.
     problems : sequence of str
         Why the challenger cannot be trusted at all; none is normal.
+    unreadable : str
+        Why the champion's weights could not be read; empty is normal.
     news : float
         Share of the training images that are new or were read or adjudicated anew since the
         champion's.
@@ -56,6 +59,7 @@ class Circumstances:
     champion: str | None
     challenger_map: float | None
     problems: Sequence[str] = ()
+    unreadable: str = ""
     news: float = 1.0
     look: int = 1
     best_map: float | None = None

@@ -136,6 +136,12 @@ class TestCompare:
 
         assert Comparison.from_json(json.loads(json.dumps(found.as_json()))) == found
 
+    def test_comes_back_with_no_number_where_the_store_kept_nothing(self) -> None:
+        kept = compared(made_up_model(TRUTHS, 1), made_up_model(TRUTHS, 2)).as_json()
+        kept["map40"]["high"] = None
+
+        assert np.isnan(Comparison.from_json(kept).map40.high)
+
     def test_has_nothing_to_say_of_images_without_lesions(self) -> None:
         nothing = measured({"a": []}, {"a": []})
 
