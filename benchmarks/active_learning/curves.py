@@ -138,8 +138,9 @@ def cost_ratio_at_best(replays: Replays, method: str, baseline: str, cost: str) 
 
 
 def cost_ratio(
-    replays: Replays, method: str, baseline: str, cost: str, *, rng: np.random.Generator
-) -> Interval:
+    replays: Replays, method: str, baseline: str, cost: str, *, goal: str | None = None,
+    rng: np.random.Generator,
+) -> Interval:  # fmt: skip
     """Return what a method pays for the quality that a baseline ends with, against the baseline.
 
     Parameters
@@ -148,6 +149,8 @@ def cost_ratio(
         Everything.
     method, baseline, cost : str
         Which.
+    goal : str, optional
+        The method whose last quality both have to reach; the baseline itself if not given.
     rng : numpy.random.Generator
         Draws seeds.
 
@@ -166,25 +169,29 @@ def cost_ratio(
     resamples = len(replays[seeds[0]][method][0]["judged"]["resampled"])
     drawn = [
         _ratio(
-            replays, method, baseline, cost, rng.choice(seeds, len(seeds)).tolist(),
-            number % resamples,
+            replays, method, baseline, cost, goal or baseline,
+            rng.choice(seeds, len(seeds)).tolist(), number % resamples,
         )
         for number in range(DRAWS)
     ]  # fmt: skip
     low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], method="nearest")
-    return Interval(_ratio(replays, method, baseline, cost, seeds, None), float(low), float(high))
+    estimate = _ratio(replays, method, baseline, cost, goal or baseline, seeds, None)
+    return Interval(estimate, float(low), float(high))
 
 
-def _ratio(
-    replays: Replays, method: str, baseline: str, cost: str, seeds: Sequence[int],
+def _ratio(  # noqa: PLR0913, PLR0917 - of one caller
+    replays: Replays, method: str, baseline: str, cost: str, goal: str, seeds: Sequence[int],
     resample: int | None,
 ) -> float:  # fmt: skip
-    ours = curve(replays, method, cost, seeds=seeds, resample=resample)
-    theirs = curve(replays, baseline, cost, seeds=seeds, resample=resample)
-    wanted = float(theirs.qualities[-1])
+    ours, theirs, last = (
+        curve(replays, name, cost, seeds=seeds, resample=resample)
+        for name in (method, baseline, goal)
+    )
+    wanted = float(last.qualities[-1])
     if not wanted > 0.0:
         return float("inf")
-    return ours.cost_to_reach(wanted) / float(theirs.costs[-1])
+    paid = float(theirs.costs[-1]) if goal == baseline else theirs.cost_to_reach(wanted)
+    return ours.cost_to_reach(wanted) / paid
 
 
 def rare_images(replays: Replays, method: str, seed: int) -> int:

@@ -123,7 +123,10 @@ def _row(replays: Replays, name: str, rng: np.random.Generator) -> dict[str, Any
             **{f"{cost}_ratio": _cost_ratio(replays, OURS, RANDOM, cost, rng) for cost in COSTS},
             "rare_images_ratio": _rare_ratio(replays, OURS, rng),
         }
-        row["minutes_ratio_to_overread"] = _cost_ratio(replays, name, OURS, "minutes", rng)
+        if beside := _with(replays, {OURS, RANDOM}):
+            row["minutes_over_overread"] = _list(
+                curves.cost_ratio(beside, name, OURS, "minutes", goal=RANDOM, rng=rng)
+            )
     return row
 
 

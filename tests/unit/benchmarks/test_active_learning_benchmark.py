@@ -221,7 +221,7 @@ class TestReport:
         beside = rows["entropy-sum"]["overread_on_these_seeds"]
         assert beside["images_ratio"][0] == rows["entropy-sum"]["images_ratio"][0]
         assert beside["images_ratio"][0] == pytest.approx(0.5)
-        assert rows["entropy-sum"]["minutes_ratio_to_overread"] == [1.0, 1.0, 1.0]
+        assert rows["entropy-sum"]["minutes_over_overread"] == [1.0, 1.0, 1.0]
 
     def test_leaves_out_seeds_that_cannot_be_compared_and_says_so(self) -> None:
         replays = two_methods(seeds=2)
