@@ -89,7 +89,10 @@ def expect_same(
 
 
 def _expect_no_leftovers(stage: Stage, how: str) -> None:
-    """Raise when a file of weights is missing, another than registered, half-written or extra."""
+    """Raise when a file of weights is missing, another than registered, or extra.
+
+    What was cut off while it was written may be there, under its own name, for an hour.
+    """
     models = stage.ask("SELECT weights_uri, weights_sha256 FROM model_version")
     for uri, sha256 in models:
         if _hash(Path(uri)) != sha256:
@@ -98,7 +101,7 @@ def _expect_no_leftovers(stage: Stage, how: str) -> None:
     strangers = [
         path.name
         for path in stage.settings.weights_dir.iterdir()
-        if path.name.partition(".")[0] not in known or path.suffix == ".partial"
+        if path.name.partition(".")[0] not in known and path.suffix != ".partial"
     ]
     training = stage.settings.data_dir / "training"
     strangers += [path.name for path in training.glob("*")]

@@ -3,6 +3,7 @@
 from ml_backend.chain.workshop import Workshop
 from ml_backend.runtimes.exported import forget_exports
 from ml_backend.training.dataset_folder import clear_folders
+from ml_backend.training.weights import remove_leftovers
 
 
 def clear_disk(workshop: Workshop) -> None:
@@ -10,7 +11,8 @@ def clear_disk(workshop: Workshop) -> None:
 
     Weights, figures and list of a training are in the store by then. Exports are kept of the
     champion, of who serves after a rollback, and of the challenger in the shadow; another model
-    version that is promoted by hand is exported again. Weights stay.
+    version that is promoted by hand is exported again. Weights stay, but for what a killed process
+    left half-written beside them.
 
     Parameters
     ----------
@@ -22,6 +24,7 @@ def clear_disk(workshop: Workshop) -> None:
         in_line = (models.champion(), models.previous_champion(), models.challenger())
 
     clear_folders(workshop.training_dir)
+    remove_leftovers(workshop.settings.weights_dir, now=workshop.clock())
     forget_exports(
         workshop.settings.exports_dir, keep={one.weights_sha256 for one in in_line if one}
     )

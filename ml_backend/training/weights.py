@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import secrets
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -127,7 +128,7 @@ def store_weights(trained: Path, weights_dir: Path) -> StoredWeights:
     return StoredWeights(stored, sha256, len(content))
 
 
-def remove_leftovers(weights_dir: Path, *, now: datetime) -> int:
+def remove_leftovers(weights_dir: Path, *, now: datetime) -> None:
     """Remove what processes that were killed left half-written beside the weights.
 
     Parameters
@@ -136,27 +137,19 @@ def remove_leftovers(weights_dir: Path, *, now: datetime) -> int:
         Folder of the weights; it may be missing.
     now : datetime
         The time; aware. What is younger than an hour may still be written.
-
-    Returns
-    -------
-    int
-        How many files that were.
     """
-    removed = 0
     for path in weights_dir.glob("*.partial"):
         with suppress(FileNotFoundError):  # whoever wrote it has just finished
             written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
             if now - written > _LEFTOVER_AFTER:
                 path.unlink()
-                removed += 1
-    return removed
 
 
 def _write_at_once(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")  # who was killed here writes the same name again
+    partial = path.with_name(f"{path.stem}-{secrets.token_hex(8)}.partial")
     try:
-        with partial.open("wb") as file:
+        with partial.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
