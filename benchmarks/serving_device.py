@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ import torch
 from backend.formats.image_cache import ImageCache, SmallCopy, small_copy
 from benchmarks.made_up_radiographs import radiograph
 from ml_backend.detector import Detections, detect
-from ml_backend.inference_queue import InferenceQueue
+from ml_backend.inference_queue import InferenceQueue, Source
 from ml_backend.letterbox import Letterbox
 from ml_backend.runtimes.raw_output import Runtime
 from ml_backend.ultralytics_settings import import_part
@@ -253,7 +254,8 @@ def _through_the_queue(
         while time.perf_counter() < started + seconds or pending:
             while len(pending) < _ASKED_AHEAD and time.perf_counter() < started + seconds:
                 key = keys[asked % len(keys)]
-                pending.append(queue.look(lambda key=key: _load(cache, key), detector))  # type: ignore[misc]
+                load = partial(_load, cache, key)
+                pending.append(queue.look(load, detector, source=Source.COPY))
                 asked += 1
             if pending:
                 pending.popleft().result()

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from enum import Enum
 from threading import Condition, Lock, Thread
 from typing import Protocol, Self
 
@@ -18,9 +19,17 @@ _BATCHES_AHEAD = 4
 
 
 _FETCHERS = 32
-_FEWEST_DECODERS, _CORES_PER_DECODER = 4, 4
-"""Ahead of a GPU. With a thread per core, those that read copies wait for Python's own lock: on 16
-cores, 16 threads got 1,788 images a second through and 4 got 2,025."""
+_FEWEST_READERS, _CORES_PER_READER = 4, 4
+"""Reading a copy takes so little that many threads mostly wait for Python's own lock: on 16 cores
+and a GPU, 16 threads got 2,250 images a second through and 4 got 2,556."""
+
+
+class Source(Enum):
+    """Where an image has to be had from, which decides how many are loaded at a time."""
+
+    COPY = "a small copy on this machine, which is there at once"
+    FILE = "a file on this machine, which has to be decoded"
+    SERVER = "another machine, which may be slow and then keeps nobody else waiting"
 
 
 class Observer(Protocol):
@@ -65,15 +74,17 @@ class InferenceQueue:
     observer : Observer or None
         Who is told.
     decoders : int or None
-        How many threads decode; as many as are worth while when None.
+        How many threads decode files; one per core when None.
     """
 
     def __init__(self, observer: Observer | None = None, *, decoders: int | None = None) -> None:
         self._observer = observer or _Nobody()
-        ahead = min(cores(), max(_FEWEST_DECODERS, cores() // _CORES_PER_DECODER))
-        self._decoders = ThreadPoolExecutor(decoders or ahead, "decoder")
-        self._lookers = ThreadPoolExecutor(decoders or cores(), "looker")
-        self._fetchers = ThreadPoolExecutor(_FETCHERS, "fetcher")
+        readers = min(cores(), max(_FEWEST_READERS, cores() // _CORES_PER_READER))
+        self._loaders = {
+            Source.COPY: ThreadPoolExecutor(readers, "reader"),
+            Source.FILE: ThreadPoolExecutor(decoders or cores(), "decoder"),
+            Source.SERVER: ThreadPoolExecutor(_FETCHERS, "fetcher"),
+        }
         self._waiting: deque[_Wish] = deque()
         lock = Lock()
         self._has_work, self._has_room = Condition(lock), Condition(lock)
@@ -94,7 +105,7 @@ class InferenceQueue:
         load: Callable[[], SmallCopy],
         detector: Detector,
         *,
-        may_wait_for_servers: bool = False,
+        source: Source = Source.FILE,
     ) -> "Future[Detections]":
         """Ask a detector about an image.
 
@@ -105,9 +116,8 @@ class InferenceQueue:
             raises.
         detector : Detector
             Whom to ask.
-        may_wait_for_servers : bool
-            Whether `load` asks another machine, which may be slow: it then keeps nobody waiting
-            whose image is here.
+        source : Source
+            Where `load` gets it from.
 
         Returns
         -------
@@ -115,18 +125,18 @@ class InferenceQueue:
             The answer.
         """
         answer: Future[Detections] = Future()
-        if may_wait_for_servers or detector.batch_size > 1:
+        then: Callable[[_Wish], None] = self._let_wait
+        if source is Source.SERVER or detector.batch_size > 1:
             self._employ(detector.workers)
-            pool = self._fetchers if may_wait_for_servers else self._decoders
-            decoding = pool.submit(self._decode, load, detector, answer, self._let_wait)
         else:  # one thread per core does both: nobody has to be woken in between
-            decoding = self._lookers.submit(self._decode, load, detector, answer, self._fulfil)
+            source, then = Source.FILE, self._fulfil
+        decoding = self._loaders[source].submit(self._decode, load, detector, answer, then)
         decoding.add_done_callback(lambda done: _refuse(answer) if done.cancelled() else None)
         return answer
 
     def close(self) -> None:
         """Finish what waits for the device and end all threads; what is not decoded is refused."""
-        for pool in (self._fetchers, self._decoders, self._lookers):
+        for pool in self._loaders.values():
             pool.shutdown(cancel_futures=True)
         with self._has_work:
             self._is_closed = True

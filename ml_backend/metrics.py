@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from backend.formats.image_cache import ImageCache
 from ml_backend.live_model import LiveModel
+from ml_backend.runtimes.device import gpu_utilisation
 
 _SECONDS = (0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 100)
 
@@ -69,8 +70,8 @@ class Metrics:
         )
         self._busy = Counter(
             "overread_ml_busy_seconds",
-            "Seconds that the device's workers worked; its rate over their number is how busy "
-            "the device is, 1 at most",
+            "Seconds that the workers worked; its rate over their number is how busy they are, "
+            "1 at most. On a CPU they are the device",
             registry=self._registry,
         )
         self._waiting = Gauge(
@@ -86,6 +87,12 @@ class Metrics:
         self._cache = Gauge(
             "overread_ml_image_cache_bytes",
             "Small copies of registered images that are kept",
+            registry=self._registry,
+        )
+        self._gpu = Gauge(
+            "overread_ml_gpu_utilisation_ratio",
+            "How busy a GPU was just now, by its own account; absent without one",
+            ("gpu",),
             registry=self._registry,
         )
         self._model = Gauge(
@@ -141,6 +148,8 @@ class Metrics:
         self._model.clear()
         self._model.labels(self._live_model.model_version, self._live_model.runtime).set(1)
         self._workers.set(self._count_workers())
+        for gpu, busy in gpu_utilisation().items():
+            self._gpu.labels(str(gpu)).set(busy)
         return generate_latest(self._registry)
 
     def _count_workers(self) -> int:

@@ -16,7 +16,7 @@ from backend.formats.radiographs import UnreadableImageError
 from backend.store.unit_of_work import Store
 from backend.workflow.record_predictions import record_predictions, unscored
 from ml_backend.detector import Detections, Detector, as_prediction
-from ml_backend.inference_queue import InferenceQueue
+from ml_backend.inference_queue import InferenceQueue, Source
 from ml_backend.task_images import read_small
 
 _AHEAD = 256
@@ -108,7 +108,9 @@ def _asked_ahead(
     for image in images:
         if len(pending) == _AHEAD:
             yield pending.popleft()
-        pending.append((image, queue.look(partial(read_small, image, cache), detector)))
+        is_kept = cache is not None and cache.path(image.pixel_hash).exists()
+        load, source = partial(read_small, image, cache), Source.COPY if is_kept else Source.FILE
+        pending.append((image, queue.look(load, detector, source=source)))
     yield from pending
 
 

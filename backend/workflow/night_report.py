@@ -131,7 +131,7 @@ class NightReport:
         scored, failed = self.scored.get("scored", 0), self.scored.get("failed", 0)
         given_out = {
             "new entries": self.queued,
-            "left out": self.left_out,
+            "read or skipped meanwhile": self.left_out,
             "second looks": self.second_looks,
             "in another place": self.reordered,
             "withdrawn": self.withdrawn,

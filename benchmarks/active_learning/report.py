@@ -86,6 +86,7 @@ def result(replays: Replays, *, quick: bool, conditions: Mapping[str, Any]) -> d
             "rare_images_ratio": _first(ours.get("rare_images_ratio")),
         },
         "minutes_vs_far": versus,
+        "minutes_vs_far_seeds": rows[FOREGROUND]["seeds"] if FOREGROUND in rows else [],
         "methods": rows,
         "not_compared": [name for name in methods if name not in rows],
     }

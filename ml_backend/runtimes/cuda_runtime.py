@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
+import numpy as np
 import torch
 
 from ml_backend.runtimes.network import RawNetwork
@@ -53,6 +54,8 @@ class CudaRuntime:
         self._stream = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
         self._memory = torch.cuda.graph_pool_handle()
         self._passes: OrderedDict[tuple[int, ...], _Pass] = OrderedDict()
+        side_px = network.facts.image_size_px
+        self.forward(np.zeros((1, side_px, side_px), np.uint8))  # before anybody waits for it
 
     def look(self, frames: Frames, least_logit: float) -> Candidates:
         """Run the network, and keep of what it says the places that count.

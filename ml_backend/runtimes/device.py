@@ -1,6 +1,7 @@
 """Which device a network runs on; found out without torch, which takes seconds to import."""
 
 import ctypes
+import sys
 
 
 def choose_device(wanted: str) -> str:
@@ -40,3 +41,21 @@ def _torch_has_gpu() -> bool:
     import torch  # noqa: PLC0415
 
     return torch.cuda.is_available()
+
+
+def gpu_utilisation() -> dict[int, float]:
+    """Return how busy each GPU was just now, by its own account.
+
+    Returns
+    -------
+    dict of int to float
+        By CUDA index, the share of time in which it computed, in [0, 1]; empty where this process
+        uses no GPU, or NVIDIA's library is not there to ask.
+    """
+    torch = sys.modules.get("torch")  # who serves on a CPU has not loaded it
+    if torch is None or not torch.cuda.is_initialized():
+        return {}
+    try:
+        return {gpu: torch.cuda.utilization(gpu) / 100 for gpu in range(torch.cuda.device_count())}
+    except Exception:  # noqa: BLE001 - whatever the driver raises: a figure less
+        return {}

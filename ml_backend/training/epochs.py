@@ -1,6 +1,7 @@
 """The figures of every epoch, in a file that survives being killed."""
 
 import json
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,8 @@ EpochFigures = Mapping[str, float]
 """The number of an epoch from 1 under "epoch", and by name what was measured in it."""
 
 _SECONDS_BETWEEN_LOOKS = 1.0
+
+_logger = logging.getLogger(__name__)
 
 
 def kept_epochs(run: Path) -> tuple[EpochFigures, ...]:
@@ -63,7 +66,7 @@ def watch_epochs(
     on_epoch : callable
         Called once for each epoch, from a thread.
     on_look : callable
-        Called every second, from that thread.
+        Called every second, from that thread; what it raises is logged.
 
     Yields
     ------
@@ -76,7 +79,10 @@ def watch_epochs(
         nonlocal known
         while True:
             was_over = is_over.wait(_SECONDS_BETWEEN_LOOKS)
-            on_look()
+            try:
+                on_look()
+            except Exception:  # the next look may succeed, and the epochs have to be told of
+                _logger.exception("a look at whether the training should stop failed")
             found = kept_epochs(run)
             for figures in found[known:]:
                 on_epoch(figures)

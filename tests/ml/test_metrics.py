@@ -40,6 +40,20 @@ def busy_seconds(metrics: Metrics, folder: Path) -> float:
     return float(line.split()[1])
 
 
+class TestGpuUtilisation:
+    def test_is_what_the_gpu_says(
+        self, metrics: Metrics, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("ml_backend.metrics.gpu_utilisation", lambda: {0: 0.55})
+
+        text = metrics.as_text(ImageCache(tmp_path, 0)).decode()
+
+        assert 'overread_ml_gpu_utilisation_ratio{gpu="0"} 0.55' in text
+
+    def test_is_absent_without_one(self, metrics: Metrics, tmp_path: Path) -> None:
+        assert "utilisation_ratio{" not in metrics.as_text(ImageCache(tmp_path, 0)).decode()
+
+
 class TestBusySeconds:
     def test_do_not_count_the_wait_for_another_batch(
         self, metrics: Metrics, clock: Clock, tmp_path: Path

@@ -184,4 +184,7 @@ class TestNightly:
         report = nightly(store, desk, RULES, BrokenTraining(), clock=now, watchers=NOBODY_WATCHES)
 
         assert (report.queued, report.left_out) == (2, 1)
-        assert any("2 new entries, 1 left out" in sentence for sentence in report.sentences())
+        assert any(
+            "2 new entries, 1 read or skipped meanwhile" in sentence
+            for sentence in report.sentences()
+        )

@@ -88,7 +88,7 @@ class Shares:
     missed : float
         Confidently empty images that may hide something.
     reread : float
-        Read images whose readers dispute; what that is worth, `panels.divide` says of every batch.
+        Read images whose readers dispute; `panels.divide` sets it for every batch.
     audit : float
         Drawn uniformly from all unread images, in [0, 1]. The other four divide what is left in
         proportion, and what a channel cannot use goes to the others.

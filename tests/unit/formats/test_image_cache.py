@@ -1,6 +1,7 @@
 """Small copies of radiographs."""
 
 import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -155,9 +156,23 @@ class TestTrouble:
 
         cache = ImageCache(tmp_path, 1e9)
         cache.keep(KEY, small_copy(radiograph(1)))
+        os.utime(cache.path(KEY), (1.0, 1.0))
         monkeypatch.setattr(os, "utime", refuse)
 
         assert cache.find(KEY) is not None
+
+    def test_notes_once_an_hour_that_a_copy_was_used(self, tmp_path: Path) -> None:
+        cache = ImageCache(tmp_path, 1e9)
+        cache.keep(KEY, small_copy(radiograph(1)))
+        moments = []
+        for hours_ago in (2.0, 0.5):
+            before = time.time() - 3600 * hours_ago
+            os.utime(cache.path(KEY), (before, before))
+            cache.find(KEY)
+            moments.append(cache.path(KEY).stat().st_mtime - before)
+
+        assert moments[0] == pytest.approx(7200, abs=60)
+        assert moments[1] == pytest.approx(0, abs=1)
 
 
 class TestPrepare:
