@@ -159,6 +159,26 @@ def _show_figures(card: dict[str, Any]) -> None:
         ],
     )
 
+    for name, slices in detection["slices"].items():
+        if slices:
+            _show_slices(name, slices)
+
+
+def _show_slices(name: str, slices: Mapping[str, Any]) -> None:
+    print_table(
+        f"By {name}",
+        (name, "images", "lesions", "mAP@0.4", "95 % interval"),
+        [
+            (
+                value,
+                one["images"],
+                one["lesions"],
+                *(_with_interval(one["map40"]) if "map40" in one else ("too few images", None)),
+            )
+            for value, one in slices.items()
+        ],
+    )
+
 
 def _with_interval(figure: Mapping[str, float | None]) -> tuple[str | None, str | None]:
     low, high = figure["low"], figure["high"]

@@ -1,7 +1,9 @@
 """A registered radiograph."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+
+from backend.domain.image_metadata import ImageMetadata
 
 
 class Split(StrEnum):
@@ -39,6 +41,8 @@ class Image:
         Size of the original that this file was resized from; None when it was not.
     look_hash : str or None
         What it looks like, see `near_duplicates.look_hash`; None where nobody has looked yet.
+    metadata : ImageMetadata
+        Sex, age group and view, where a table named them.
     """
 
     id: str
@@ -53,3 +57,4 @@ class Image:
     original_width_px: int | None = None
     original_height_px: int | None = None
     look_hash: str | None = None
+    metadata: ImageMetadata = field(default_factory=ImageMetadata)

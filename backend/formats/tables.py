@@ -25,7 +25,8 @@ class Table:
     Attributes
     ----------
     header : tuple of str
-        Names of the columns; of several with one name the first counts.
+        Names of the columns; of several with one name the first counts. Nameless columns at
+        the end, which stray commas make, are no columns.
     lines : tuple of int
         The number of every row's line in the file (the header is line 1).
     rows : tuple of tuple of str
@@ -84,19 +85,20 @@ def read_table(path: Path, *, required: Sequence[str]) -> Table:
             f"expected a header line with {', '.join(required)}; "
             f"found {', '.join(header) or 'nothing'}"
         )
+    named = max((at for at, name in enumerate(header, start=1) if name), default=0)
     numbers: list[int] = []
     rows: list[tuple[str, ...]] = []
     skipped: list[Skipped] = []
     for number, fields in lines:
         if not any(fields):
             continue
-        if len(fields) == len(header):
+        if len(fields) in {named, len(header)}:
             numbers.append(number)
-            rows.append(fields)
+            rows.append(fields[:named])
         else:
             why = f"it has {len(fields)} fields; expected {len(header)}, as in the header"
             skipped.append(Skipped(line_name(path, number), why))
-    return Table(header, tuple(numbers), tuple(rows), tuple(skipped))
+    return Table(header[:named], tuple(numbers), tuple(rows), tuple(skipped))
 
 
 def line_name(path: Path, number: int) -> str:

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
+from backend.domain.image_metadata import ImageMetadata, Sex, View
 from backend.domain.images import Image, Split
 from backend.domain.readings import ReadingKind
 from backend.store.membership import is_among
@@ -158,6 +159,26 @@ class Images:
                 rows,
             )
 
+    def set_metadata(self, metadata: Mapping[str, ImageMetadata]) -> None:
+        """Remember what is known of images, in place of what was known before.
+
+        Parameters
+        ----------
+        metadata : mapping of str to ImageMetadata
+            By image id.
+        """
+        rows = [
+            {"image": image_id, **{f"new_{name}": value for name, value in _about(known).items()}}
+            for image_id, known in metadata.items()
+        ]
+        if rows:
+            self._session.connection().execute(
+                update(ImageRow)
+                .where(ImageRow.id == bindparam("image"))
+                .values({name: bindparam(f"new_{name}") for name in _about(ImageMetadata())}),
+                rows,
+            )
+
     def count(self) -> int:
         """Return how many images are registered.
 
@@ -201,7 +222,12 @@ def _columns(image: Image) -> dict[str, object]:
         "original_width_px": image.original_width_px,
         "original_height_px": image.original_height_px,
         "look_hash": image.look_hash,
+        **_about(image.metadata),
     }
+
+
+def _about(metadata: ImageMetadata) -> dict[str, str | None]:
+    return {"sex": metadata.sex, "age_group": metadata.age_group, "view": metadata.view}
 
 
 def _image(row: ImageRow) -> Image:
@@ -218,4 +244,9 @@ def _image(row: ImageRow) -> Image:
         original_width_px=row.original_width_px,
         original_height_px=row.original_height_px,
         look_hash=row.look_hash,
+        metadata=ImageMetadata(
+            sex=None if row.sex is None else Sex(row.sex),
+            age_group=row.age_group,
+            view=None if row.view is None else View(row.view),
+        ),
     )

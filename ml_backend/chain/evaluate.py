@@ -189,8 +189,13 @@ def _measure_champion(
 
 def _slices(test: Sequence[DatasetImage]) -> dict[str, list[str]]:
     """Return the properties by which figures are told apart, in the order of image ids."""
-    ordered = sorted(test, key=lambda member: member.image.id)
-    return {"source": [member.image.source for member in ordered]}
+    images = [member.image for member in sorted(test, key=lambda member: member.image.id)]
+    return {
+        "source": [image.source for image in images],
+        "sex": [str(image.metadata.sex or "") for image in images],
+        "age group": [str(image.metadata.age_group or "") for image in images],
+        "view": [str(image.metadata.view or "") for image in images],
+    }
 
 
 def _rng(workshop: Workshop) -> np.random.Generator:

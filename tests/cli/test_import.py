@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from backend.domain.image_metadata import ImageMetadata, Sex, View
 from backend.settings import Settings
 from backend.store.unit_of_work import Store
 from tests.cli.conftest import CommandLine, write_radiograph
@@ -62,6 +63,72 @@ class TestSmallCopies:
         assert overread("import", "images", images, "--keep-names", "--json").json["images"] == 3
 
         assert self.kept(overread) == []
+
+
+class TestMetadata:
+    """What a table says of the images, beside whatever is imported."""
+
+    def test_is_noted_counted_and_updated(
+        self, overread: CommandLine, images: Path, tmp_path: Path
+    ) -> None:
+        about = tmp_path / "about.csv"
+        command = ("import", "images", images, "--metadata", about, "--json")
+        about.write_text(
+            "Image Index,Patient Age,Patient Gender,View Position\n"
+            "one.png,058Y,F,PA\ntwo.png,1950-01-02,M,AP\nelsewhere.png,40,F,PA\n"
+        )
+        first = overread(*command)
+        about.write_text("Image Index,Patient Age\ntwo.png,72\none.png,58\n")
+        second = overread(*command)
+
+        assert (first.code, second.code) == (0, 0)
+        assert first.json["images"] == 3
+        assert first.json["metadata"] == {
+            "changed": 2,
+            "unchanged": 0,
+            "unknown_rows": 1,
+            "images_without_row": 1,
+        }
+        [refused] = first.json["skipped"]
+        assert refused["what"] == "about.csv:3"
+        assert "1950" not in first.output + first.told
+        assert second.json["metadata"]["changed"] == 1
+        assert second.json["metadata"]["unchanged"] == 1
+        store = Store(Settings(data_dir=overread.data_dir).sqlalchemy_url)
+        with store.snapshot() as unit:
+            kept = {Path(one.uri).stem: one.metadata for one in unit.images.all().values()}
+        store.close()
+        assert kept == {
+            "one": ImageMetadata(Sex.FEMALE, "50-59", View.PA),
+            "two": ImageMetadata(Sex.MALE, "70-79", View.AP),
+            "three": ImageMetadata(),
+        }
+
+    def test_is_told_to_people(self, overread: CommandLine, images: Path, tmp_path: Path) -> None:
+        labels = table(tmp_path, "one,No finding,14,R1,,,,\n")
+        about = tmp_path / "about.csv"
+        about.write_text("image_id,sex\none,F\nnobody,M\n")
+
+        outcome = overread(
+            *("import", "vinbigdata", "--images", images, "--labels", labels),
+            *("--metadata", about),
+        )
+
+        assert "metadata: 1 images changed, 0 unchanged, 2 without a row" in outcome.told
+        assert "1 rows name no image of this import" in outcome.told
+
+    def test_is_refused_before_anything_is_registered(
+        self, overread: CommandLine, images: Path, tmp_path: Path
+    ) -> None:
+        about = tmp_path / "about.csv"
+        about.write_text("name,birth_date\nDoe,1950-01-02\n")
+
+        outcome = overread("import", "images", images, "--metadata", about)
+
+        assert outcome.code == 1
+        assert "expected one that names the image" in outcome.told
+        assert "1950" not in outcome.told
+        assert overread("import", "images", images, "--json").json["images"] == 3
 
 
 class TestImportVinbigdata:

@@ -1,18 +1,23 @@
 """`overread models`: who serves, why, and who decided."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlalchemy import update
 
+from backend.domain.metrics.detection_report import describe_detection
+from backend.domain.metrics.judged_marks import judge_marks
 from backend.domain.models import ModelState
 from backend.settings import Settings
 from backend.store.tables import ModelVersionRow
 from backend.store.unit_of_work import Store
 from tests.cli.conftest import CommandLine
 from tests.store.samples import LATER, model, serve
+from tests.unit.domain.metrics.made_up_marks import made_up_model, made_up_test_set
 
 REASON = "R8 and R9 prefer its boxes"
 GATE = {
@@ -105,6 +110,31 @@ class TestModels:
         assert "look number 3" in told
         assert "never passed the gate" in judged("models", "show", "m1").output
         assert "too little evidence" in judged("models", "list").output
+
+    def test_show_slices(self, judged: CommandLine) -> None:
+        truths = made_up_test_set(1, 48)
+        detection = describe_detection(
+            judge_marks(truths, made_up_model(truths, 2)),
+            {},
+            np.random.default_rng(1),
+            slices={
+                "age group": ["60-69"] * 30 + ["70-79"] * 10 + ["<10"] * 3 + [""] * 5,
+                "view": ["PA"] * 43 + ["AP"] * 5,
+            },
+            resamples=20,
+        )
+        store = Store(Settings(data_dir=judged.data_dir).sqlalchemy_url)
+        with store.transaction() as unit:
+            unit.models.add(replace(model("m3"), report={"detection": detection}))
+        store.close()
+
+        told = judged("models", "show", "m3").output
+
+        assert "By age group" in told
+        assert "By view" not in told
+        estimate = detection["slices"]["age group"]["70-79"]["map40"]["estimate"]
+        assert re.search(rf"70-79\W+10\W+\d+\W+{estimate:.3f}", told)
+        assert re.search(r"<10\W+3\W+\d+\W+too few images", told)
 
     def test_have_a_card(self, judged: CommandLine, tmp_path: Path) -> None:
         html, values = tmp_path / "card.html", tmp_path / "card.json"

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -20,6 +21,8 @@ from backend.domain.images import Split
 from backend.domain.models import ModelState, ModelVersion
 from backend.domain.predictions import PredictedBox, Prediction
 from backend.domain.score_calibration import Scoring
+from backend.formats.metadata_csv import read_metadata
+from backend.formats.model_card import render_model_card
 from backend.formats.original_sizes import SizePx
 from backend.formats.placement import MarkedBox, PlacedReadings
 from backend.formats.radiographs import encode_png
@@ -28,6 +31,7 @@ from backend.store import schema
 from backend.store.tables import ImageRow
 from backend.store.unit_of_work import Store
 from backend.terminal import now
+from backend.workflow.describe_images import describe_images
 from backend.workflow.describe_model import describe_model
 from backend.workflow.promote_model import roll_back
 from backend.workflow.reconcile_store import reconcile_store
@@ -88,30 +92,33 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture
 def filled(settings: Settings, tmp_path: Path) -> Iterator[Store]:
     """Eight radiographs, every second one with a large heart, read by two readers."""
-    folder = tmp_path / "images"
-    folder.mkdir()
-    for seed in range(len(SPLITS)):
+    schema.upgrade(settings.sqlalchemy_url)
+    store = Store(settings.sqlalchemy_url)
+    fill(store, tmp_path / "images", SPLITS)
+    yield store
+    store.close()
+
+
+def fill(store: Store, folder: Path, splits: Sequence[Split]) -> None:
+    folder.mkdir(exist_ok=True)
+    for seed in range(len(splits)):
         (folder / f"i{seed}.png").write_bytes(encode_png(radiograph(seed)))
 
     def place(image_id: str, _: SizePx) -> tuple[PlacedReadings, SizePx | None]:
         marks = (HEART,) if int(image_id[1:]) % 2 else ()
         return PlacedReadings({"R1": marks, "R2": marks}, (), is_size_assumed=False), None
 
-    schema.upgrade(settings.sqlalchemy_url)
-    store = Store(settings.sqlalchemy_url)
     register_images(
         store,
         ImageSet(
             "test",
             {path: path.stem for path in sorted(folder.iterdir())},
-            splits={f"i{seed}": split for seed, split in enumerate(SPLITS)},
+            splits={f"i{seed}": split for seed, split in enumerate(splits)},
             place_readings=place,
         ),
         now=now(),
     )
     reconcile_store(store, clock=now)
-    yield store
-    store.close()
 
 
 def retrain(store: Store, settings: Settings, *, force: bool = False) -> RetrainReport:
@@ -240,6 +247,38 @@ class TestCut:
         assert problem.startswith("near-duplicates of 2 images go unnoticed")
         assert "i2: " in problem
         assert Cut.from_json(json.loads(json.dumps(done.as_json()))) == done
+
+
+class TestSlices:
+    def test_of_a_night_come_from_the_table_and_reach_the_card(
+        self, filled: Store, settings: Settings, tmp_path: Path
+    ) -> None:
+        fill(filled, tmp_path / "images", [*SPLITS, *[Split.TEST] * 24])
+        about = tmp_path / "about.csv"
+        views = ["PA"] * 18 + ["AP"] * 11 + ["LL"] * 2
+        about.write_text(
+            "Image Index,Patient Age,Patient Gender,View Position\n"
+            + "".join(f"i{at}.png,{40 + at},F,{view}\n" for at, view in enumerate(views))
+        )
+        describe_images(filled, read_metadata(about), (tmp_path / "images").iterdir())
+
+        retrain(filled, settings)
+
+        with filled.snapshot() as unit:
+            card = describe_model(unit, "champion")
+            test = [one.image for one in unit.datasets.get("d1").in_split(Split.TEST)]
+        slices = card["detection"]["slices"]
+        assert {name for name, values in slices.items() if values} == {"age group", "view"}
+        assert list(slices["age group"]) == ["40-49", "50-59", "60-69", "70-79"]
+        for view, one in slices["view"].items():
+            members = [image for image in test if image.metadata.view == view]
+            assert one["images"] == len(members)
+            assert one["lesions"] == sum(int(image.id[1:]) % 2 for image in members)
+        assert slices["view"]["AP"]["map40"].keys() == {"estimate", "low", "high"}
+        assert "map40" not in slices["view"]["lateral"]
+        html = render_model_card(card)
+        assert re.search(r"<tr><td>AP<td class=\"n\">11<td class=\"n\">\d+<td class=\"n\">", html)
+        assert re.search(r"<tr><td>lateral<td class=\"n\">2<.*too few images", html)
 
 
 class TestStoredWeights:

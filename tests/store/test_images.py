@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy.exc import IntegrityError
 
+from backend.domain.image_metadata import ImageMetadata, Sex, View
 from backend.domain.images import Split
 from backend.store.unit_of_work import Store
 from tests.store.samples import NOW, image, keep, reading, register
@@ -54,6 +55,18 @@ class TestImages:
             splits = {one.id: one.split for one in unit.images.all().values()}
 
         assert splits == {"a": Split.TEST, "b": Split.TRAIN}
+
+    def test_may_be_told_what_they_are_of(self, store: Store) -> None:
+        known = ImageMetadata(Sex.FEMALE, "60-69", View.LATERAL)
+        register(store, replace(image("a"), metadata=known), image("b"), image("c"))
+
+        with store.transaction() as unit:
+            unit.images.set_metadata({})
+            unit.images.set_metadata({"b": known, "a": ImageMetadata(view=View.AP)})
+        with store.snapshot() as unit:
+            kept = {one.id: one.metadata for one in unit.images.all().values()}
+
+        assert kept == {"a": ImageMetadata(view=View.AP), "b": known, "c": ImageMetadata()}
 
     def test_may_move(self, store: Store) -> None:
         register(store, image("a"))

@@ -10,6 +10,7 @@ import pytest
 
 from backend.domain.images import Split
 from backend.domain.metrics.detection_report import describe_detection
+from backend.domain.metrics.judged_marks import judge_marks
 from backend.domain.models import ModelState
 from backend.domain.promotion.decision import decide
 from backend.formats.model_card import render_model_card
@@ -22,6 +23,7 @@ from backend.workflow.promote_model import promote_by_hand
 from backend.workflow.reconcile_store import reconcile_store
 from tests.spec.gate import CASES
 from tests.store.samples import LATER, NOW, model, read_by_a_crowd
+from tests.unit.domain.metrics.made_up_marks import made_up_model, made_up_test_set
 from tests.workflow.test_judge_challenger import measured
 
 HOSTILE = "<script src='https://example.org/x.js'>alert(1)</script>"
@@ -37,11 +39,12 @@ def served(store: Store, tmp_path: Path) -> Store:
     own = measured(version, 1)
     case = next(case for case in CASES if case.name == "better")
     given = Challenge("m2", version, own.map40, own.test_sha256, "m1", case.comparison())
+    truths = made_up_test_set(1, 40)
     detection = describe_detection(
-        own.judged,
+        judge_marks(truths, made_up_model(truths, 2)),
         {},
         np.random.default_rng(1),
-        slices={"source": [HOSTILE] * own.judged.images},
+        slices={"source": [HOSTILE] * 20 + ["other"] * 20, "sex": ["F"] * 40},
         resamples=50,
     )
     calibration = {
@@ -105,7 +108,9 @@ class TestModelCard:
             html = render_model_card(describe_model(unit, "m2"))
 
         assert "<script" not in html
-        assert "&lt;script" in html
+        assert "<tr><th>source<th" in html
+        assert "<tr><td>&lt;script" in html
+        assert "<tr><th>sex<th" not in html
         outside = re.findall(r"(?:src|href|url)\s*[=(]\s*[\"']?https?:", html)
         assert outside == []
         assert "m2 passes against m1: it is better." in html

@@ -25,6 +25,7 @@ from backend.domain.metrics.strata import strata_of
 _CURVE_POINTS = 100
 _CURVE_ENDS_AT = 8.0
 _FEWEST_IN_A_SLICE = 10
+_FEWEST_SLICES = 2
 
 Values = dict[str, Any]
 
@@ -57,7 +58,8 @@ def describe_detection(
     -------
     dict
         Mean average precision at three overlaps, FROC, image-level AUC, calibration, marks on
-        images without lesions, every finding, every slice of at least ten images. A figure is
+        images without lesions, every finding, and the slices by every property of which at least
+        two values have ten images each; a slice of fewer is counted without figures. A figure is
         ``{"estimate", "low", "high"}`` with a 95 % interval, each None where it is not defined.
     """
     figures: dict[str, Statistic] = {
@@ -116,31 +118,47 @@ def _findings(judged: JudgedMarks, precisions: Values, interval: Any) -> Values:
 def _slices(
     judged: JudgedMarks, values: Sequence[str], rng: np.random.Generator, *, resamples: int
 ) -> Values:
-    """Return the main figures on the images of every value of a property."""
+    """Return the main figures on the images of every value of a property, or nothing.
+
+    Without two values that have enough images there is nothing to tell apart.
+    """
     own = np.array(values, dtype=object)
-    found: Values = {}
-    for value in sorted(set(values) - {""}):
-        part = judged.on(np.asarray(own == value, dtype=np.bool_))
-        if part.images < _FEWEST_IN_A_SLICE or not part.weights.any():
-            continue
-        figures = (MeanPrecision(part), ImageAuc(part))
-        map40, auc = (
-            bootstrap.percentile_intervals(
-                figure, part.images, rng, resamples=resamples, strata=strata_of(part)
-            )
-            for figure in figures
-        )
-        sensitivity = bootstrap.percentile_intervals(
-            Sensitivities(part, (1.0,)), part.images, rng, resamples=resamples
-        )
-        found[value] = {
+    # The group below an age comes before the groups from one.
+    ordered = sorted(set(values) - {""}, key=lambda value: (not value.startswith("<"), value))
+    parts = {value: judged.on(np.asarray(own == value, dtype=np.bool_)) for value in ordered}
+    large = {
+        value
+        for value, part in parts.items()
+        if part.images >= _FEWEST_IN_A_SLICE and part.weights.any()
+    }
+    if len(large) < _FEWEST_SLICES:
+        return {}
+    return {
+        value: {
             "images": part.images,
             "lesions": len(part.lesions.boxes),
-            "map40": _figure(map40),
-            "sensitivity_at_1": _figure(sensitivity, 0),
-            "image_auc": _figure(auc),
+            **(_main_figures(part, rng, resamples=resamples) if value in large else {}),
         }
-    return found
+        for value, part in parts.items()
+    }
+
+
+def _main_figures(part: JudgedMarks, rng: np.random.Generator, *, resamples: int) -> Values:
+    figures = (MeanPrecision(part), ImageAuc(part))
+    map40, auc = (
+        bootstrap.percentile_intervals(
+            figure, part.images, rng, resamples=resamples, strata=strata_of(part)
+        )
+        for figure in figures
+    )
+    sensitivity = bootstrap.percentile_intervals(
+        Sensitivities(part, (1.0,)), part.images, rng, resamples=resamples
+    )
+    return {
+        "map40": _figure(map40),
+        "sensitivity_at_1": _figure(sensitivity, 0),
+        "image_auc": _figure(auc),
+    }
 
 
 def _curve(judged: JudgedMarks) -> list[list[float]]:

@@ -14,6 +14,7 @@ from PIL import Image as Picture
 from backend.domain.consensus.clusters import Alternative
 from backend.domain.dataset import DatasetVersion
 from backend.domain.findings import Finding
+from backend.domain.image_metadata import ImageMetadata, Sex, View
 from backend.domain.images import Split
 from backend.formats import radiographs, releases, verification, vinbigdata_csv, yolo
 from backend.formats.release_images import SourceImageError
@@ -43,6 +44,21 @@ def rewritten(path: Path, change: Callable[[str], str]) -> None:
 
 
 class TestWriteRelease:
+    @EVERY_FORMAT
+    def test_tells_nothing_of_sex_age_and_view(
+        self, tmp_path: Path, dataset: DatasetVersion, release_format: ReleaseFormat
+    ) -> None:
+        known = ImageMetadata(Sex.FEMALE, "60-69", View.LATERAL)
+        told = version(
+            *(replace(one, image=replace(one.image, metadata=known)) for one in dataset.images)
+        )
+
+        with_metadata = released(tmp_path / "with", told, release_format)
+        without = released(tmp_path / "without", dataset, release_format)
+
+        assert told.sha256 == dataset.sha256
+        assert files_in(with_metadata) == files_in(without)
+
     @EVERY_FORMAT
     def test_holds_every_image_in_its_split(
         self, tmp_path: Path, dataset: DatasetVersion, release_format: ReleaseFormat

@@ -46,20 +46,39 @@ class TestDescribeDetection:
             assert figure["low"] <= figure["estimate"] <= figure["high"]
         assert sum(one["lesions"] for one in report["findings"].values()) == report["lesions"]
 
-    def test_tells_slices_apart_and_leaves_out_what_is_small_or_unknown(self) -> None:
-        views = ["PA"] * 60 + ["AP"] * 50 + ["LL"] * 5 + [""] * 5
+    def test_tells_slices_apart_counts_small_ones_and_leaves_out_what_is_not_known(self) -> None:
+        views = ["PA"] * 60 + ["AP"] * 50 + ["lateral"] * 5 + [""] * 5
 
         report = described(TRUTHS, FOUND, view=views)
 
         slices = report["slices"]
         assert isinstance(slices, dict)
-        assert slices["view"].keys() == {"AP", "PA"}
+        assert list(slices["view"]) == ["AP", "PA", "lateral"]
+        assert slices["view"]["lateral"].keys() == {"images", "lesions"}
+        assert slices["view"]["lateral"]["images"] == 5
         assert slices["view"]["PA"]["images"] == 60
         first = sorted(TRUTHS)[:60]
         alone = mean_average_precision(
             {image: TRUTHS[image] for image in first}, {image: FOUND[image] for image in first}
         )
         assert slices["view"]["PA"]["map40"]["estimate"] == pytest.approx(alone.map)
+
+    @pytest.mark.parametrize(
+        ("values", "told"),
+        [
+            (["F"] * 120, []),
+            (["F"] * 110 + ["M"] * 10, ["F", "M"]),
+            (["F"] * 111 + ["M"] * 9, []),
+            ([""] * 100 + ["60-69"] * 10 + ["<10"] * 10, ["<10", "60-69"]),
+        ],
+    )
+    def test_tells_slices_apart_where_two_have_enough_images(
+        self, values: list[str], told: list[str]
+    ) -> None:
+        slices = described(TRUTHS, FOUND, by=values)["slices"]
+
+        assert isinstance(slices, dict)
+        assert list(slices["by"]) == told
 
     @pytest.mark.parametrize(
         ("truths", "found"),
