@@ -7,6 +7,7 @@ from backend.settings import Settings
 from backend.store.unit_of_work import UnitOfWork
 from backend.workflow.chain_step import AtWork, Outcomes, Step
 from ml_backend.chain.calibrate import Calibrated, calibrate
+from ml_backend.chain.clear_disk import clear_disk
 from ml_backend.chain.cut import Cut, cut
 from ml_backend.chain.describe import describe
 from ml_backend.chain.evaluate import Evaluated, evaluate
@@ -88,7 +89,10 @@ class NightShift:
         return shadow(self._workshop(at))
 
     def _describe(self, at: AtWork) -> Mapping[str, object]:
-        return describe(self._workshop(at))
+        outcome = describe(self._workshop(at))
+        if "gate" in at.outcomes:  # not in that step: a kill after its decision would leave it all
+            clear_disk(self._workshop(at))
+        return outcome
 
     def _cut(self, at: AtWork) -> Mapping[str, object]:
         return cut(self._workshop(at)).as_json()

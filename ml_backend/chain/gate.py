@@ -8,7 +8,6 @@ from backend.domain.models import ModelState, ModelVersion
 from backend.workflow.judge_challenger import Challenge, judge_challenger, kept_verdict
 from backend.workflow.promote_model import promote_model
 from ml_backend.chain.calibrate import Calibrated
-from ml_backend.chain.clear_disk import clear_disk
 from ml_backend.chain.cut import Cut
 from ml_backend.chain.evaluate import Evaluated
 from ml_backend.chain.train import Trained
@@ -146,5 +145,4 @@ def gate(
                 problems=(standing.reason,) if evaluated.unreadable else (),
             )
             workshop.keep(unit, gated.as_json())
-    clear_disk(workshop)
     return gated
