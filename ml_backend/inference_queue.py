@@ -16,9 +16,8 @@ from ml_backend.runtimes.usable_cores import cores
 
 _FEWEST_FRAMES_AHEAD = 16
 _BATCHES_AHEAD = 4
-
-
 _FETCHERS = 32
+
 _FEWEST_READERS, _CORES_PER_READER = 4, 4
 """Reading a copy takes so little that many threads mostly wait for Python's own lock: on 16 cores
 and a GPU, 16 threads got 2,250 images a second through and 4 got 2,556."""
@@ -125,12 +124,13 @@ class InferenceQueue:
             The answer.
         """
         answer: Future[Detections] = Future()
-        then: Callable[[_Wish], None] = self._let_wait
         if source is Source.SERVER or detector.batch_size > 1:
             self._employ(detector.workers)
+            pool = self._loaders[source]
+            decoding = pool.submit(self._decode, load, detector, answer, self._let_wait)
         else:  # one thread per core does both: nobody has to be woken in between
-            source, then = Source.FILE, self._fulfil
-        decoding = self._loaders[source].submit(self._decode, load, detector, answer, then)
+            pool = self._loaders[Source.FILE]
+            decoding = pool.submit(self._decode, load, detector, answer, self._fulfil)
         decoding.add_done_callback(lambda done: _refuse(answer) if done.cancelled() else None)
         return answer
 

@@ -148,6 +148,7 @@ class Metrics:
         self._model.clear()
         self._model.labels(self._live_model.model_version, self._live_model.runtime).set(1)
         self._workers.set(self._count_workers())
+        self._gpu.clear()
         for gpu, busy in gpu_utilisation().items():
             self._gpu.labels(str(gpu)).set(busy)
         return generate_latest(self._registry)

@@ -69,7 +69,7 @@ class NightShift:
                 needs=(*trained, "calibrate", "evaluate"),
                 seals=(*trained, "calibrate", "evaluate"),
             ),
-            Step("describe", "writing the model cards", self._describe),
+            Step("describe", "clearing the disk, writing model cards", self._describe, _decided),
         )
 
     def scoring_step(self) -> Step:
@@ -89,10 +89,9 @@ class NightShift:
         return shadow(self._workshop(at))
 
     def _describe(self, at: AtWork) -> Mapping[str, object]:
-        outcome = describe(self._workshop(at))
         if "gate" in at.outcomes:  # not in that step: a kill after its decision would leave it all
             clear_disk(self._workshop(at))
-        return outcome
+        return describe(self._workshop(at))
 
     def _cut(self, at: AtWork) -> Mapping[str, object]:
         return cut(self._workshop(at)).as_json()
@@ -163,6 +162,10 @@ def _evaluated_from(unit: UnitOfWork, outcomes: Outcomes) -> Mapping[str, object
 
 def _gated_from(_: UnitOfWork, outcomes: Outcomes) -> Mapping[str, object]:
     return {name: outcomes[name] for name in ("cut", "train", "calibrate", "evaluate")}
+
+
+def _decided(_: UnitOfWork, outcomes: Outcomes) -> Mapping[str, object]:
+    return {"gate": outcomes.get("gate")}  # who is judged in a later attempt is described then
 
 
 def _scored_by(unit: UnitOfWork, _: Outcomes) -> Mapping[str, object]:

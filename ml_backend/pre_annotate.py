@@ -12,7 +12,7 @@ from backend.domain.predictions import shown_boxes
 from backend.formats.image_cache import SmallCopy
 from ml_backend.detector import Detections, Detector, as_predicted_boxes
 from ml_backend.image_source import ImageSourceError
-from ml_backend.inference_queue import InferenceQueue, Source
+from ml_backend.inference_queue import InferenceQueue
 from ml_backend.metrics import Metrics
 from ml_backend.protocol import EVERY_FINDING, NOTHING_TO_STORE, Answer, prediction, wanted
 from ml_backend.task_images import TaskImage, TaskImages
@@ -122,8 +122,7 @@ class PreAnnotator:
                 self._clock,
                 findings,
             )
-            source = Source.SERVER if asked.image.is_remote else Source.FILE
-            asked.found = self._queue.look(asked.load, detector, source=source)
+            asked.found = self._queue.look(asked.load, detector, source=asked.image.source)
             pending.append(asked)
         for asked in pending:
             self._collect(asked, detector, answers)

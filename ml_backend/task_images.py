@@ -18,6 +18,7 @@ from ml_backend.image_source import (
     NotAnImageError,
     read_registered,
 )
+from ml_backend.inference_queue import Source
 
 _UPLOADS = "/data/"
 _REMEMBERED = 100_000
@@ -31,12 +32,12 @@ class TaskImage:
     ----------
     load : callable
         Gives the image, or raises an `ImageSourceError`.
-    is_remote : bool
-        Whether that may mean to wait for a server.
+    source : Source
+        From where.
     """
 
     load: Callable[[], SmallCopy]
-    is_remote: bool
+    source: Source
 
 
 class TaskImages:
@@ -91,10 +92,10 @@ class TaskImages:
         """
         image_id = self._registered_id(address)
         if image_id is not None:
-            return TaskImage(lambda: self._read(image_id, address), is_remote=False)
+            return TaskImage(lambda: self._read(image_id, address), self._kept_as(image_id))
         if isinstance(address, str) and address.startswith(_UPLOADS):
             address = self._label_studio + address  # as Label Studio writes them into tasks
-        return TaskImage(lambda: self._fetch(address, project_id), is_remote=True)
+        return TaskImage(lambda: self._fetch(address, project_id), Source.SERVER)
 
     def _registered_id(self, address: object) -> str | None:
         if self._store is None or not isinstance(address, str):
@@ -103,6 +104,11 @@ class TaskImages:
             return None
         name = unquote(urlsplit(address).path.rpartition("/")[2])
         return name.rpartition(".")[0] or None
+
+    def _kept_as(self, image_id: str) -> Source:
+        known = self._pixel_hashes.get(image_id)
+        is_kept = known and self._cache and self._cache.path(known).exists()
+        return Source.COPY if is_kept else Source.FILE
 
     def _read(self, image_id: str, address: object) -> SmallCopy:
         assert self._store is not None  # noqa: S101 - else it has no id

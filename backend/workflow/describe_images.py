@@ -94,7 +94,9 @@ def _said(
             skipped.append(Skipped(row.line, f"{len(meant)} images have this name; use their ids"))
         else:
             [image_id] = meant
-            if said.setdefault(image_id, row.metadata) != row.metadata:
+            earlier = said.get(image_id, row.metadata)
+            said[image_id] = row.metadata.updated(earlier)
+            if earlier.updated(row.metadata) != said[image_id]:
                 why = "an earlier line says otherwise of this image; the earlier one is used"
                 skipped.append(Skipped(row.line, why))
     return said, unknown, skipped

@@ -14,7 +14,7 @@ from ml_backend.runtimes.raw_output import CANDIDATES_PER_FINDING, Candidates, F
 
 BATCHES = (1, 8, 64)
 """A batch is filled up to the next of these sizes: a size never met before costs seconds."""
-_MOST_RECORDED = 24
+_MOST_RECORDED = 48
 _WARM_UPS = 3
 
 

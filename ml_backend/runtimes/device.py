@@ -53,9 +53,9 @@ def gpu_utilisation() -> dict[int, float]:
         uses no GPU, or NVIDIA's library is not there to ask.
     """
     torch = sys.modules.get("torch")  # who serves on a CPU has not loaded it
-    if torch is None or not torch.cuda.is_initialized():
-        return {}
     try:
+        if torch is None or not torch.cuda.is_initialized():
+            return {}
         return {gpu: torch.cuda.utilization(gpu) / 100 for gpu in range(torch.cuda.device_count())}
-    except Exception:  # noqa: BLE001 - whatever the driver raises: a figure less
+    except Exception:  # noqa: BLE001 - half imported, or whatever the driver raises: a figure less
         return {}

@@ -1,6 +1,8 @@
 """How busy the device was."""
 
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -44,11 +46,24 @@ class TestGpuUtilisation:
     def test_is_what_the_gpu_says(
         self, metrics: Metrics, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("ml_backend.metrics.gpu_utilisation", lambda: {0: 0.55})
+        cuda = SimpleNamespace(
+            is_initialized=lambda: True, device_count=lambda: 2, utilization=lambda gpu: 55 + gpu
+        )
+        monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
 
         text = metrics.as_text(ImageCache(tmp_path, 0)).decode()
 
         assert 'overread_ml_gpu_utilisation_ratio{gpu="0"} 0.55' in text
+        assert 'overread_ml_gpu_utilisation_ratio{gpu="1"} 0.56' in text
+        cuda.utilization = lambda _: 1 / 0  # the driver answers no more
+        assert "utilisation_ratio{" not in metrics.as_text(ImageCache(tmp_path, 0)).decode()
+
+    def test_is_absent_while_torch_is_only_half_imported(
+        self, metrics: Metrics, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(sys.modules, "torch", SimpleNamespace())
+
+        assert "utilisation_ratio{" not in metrics.as_text(ImageCache(tmp_path, 0)).decode()
 
     def test_is_absent_without_one(self, metrics: Metrics, tmp_path: Path) -> None:
         assert "utilisation_ratio{" not in metrics.as_text(ImageCache(tmp_path, 0)).decode()

@@ -25,6 +25,7 @@ from ml_backend.image_source import (
     NotAnImageError,
     UnreachableImageError,
 )
+from ml_backend.inference_queue import Source
 from ml_backend.task_images import TaskImages
 from tests.ml.conftest import radiograph
 
@@ -109,7 +110,7 @@ class TestTaskImages:
         found = images.find(LINK)
         copy = found.load()
 
-        assert not found.is_remote
+        assert found.source is Source.FILE
         assert copy.pixels.shape == (1024, 819)
         assert copy.size_px == (1500, 1200)
 
@@ -117,8 +118,10 @@ class TestTaskImages:
         first = images.find(LINK).load()
         file.unlink()
 
-        again = images.find(LINK).load()
+        found = images.find(LINK)
+        again = found.load()
 
+        assert found.source is Source.COPY
         np.testing.assert_array_equal(again.pixels, first.pixels)
 
     def test_says_what_is_wrong_with_the_file(self, images: TaskImages, file: Path) -> None:
@@ -156,8 +159,8 @@ class TestTaskImages:
             images.find(link).load()
 
     def test_fetches_every_other_link(self, images: TaskImages) -> None:
-        assert images.find("http://elsewhere.test/images/i1.png").is_remote
-        assert images.find(None).is_remote
+        for address in ("http://elsewhere.test/images/i1.png", None):
+            assert images.find(address).source is Source.SERVER
 
 
 class TestUploads:

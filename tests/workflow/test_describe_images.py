@@ -71,6 +71,14 @@ class TestDescribeImages:
         assert known(imported) == {"x0": replace(WOMAN, sex=Sex.MALE), "x1": MAN}
         assert (report.changed, report.unchanged) == (1, 1)
 
+    def test_lines_may_complete_each_other(self, imported: Store) -> None:
+        rows = table(("one", replace(WOMAN, sex=None)), ("one.png", ImageMetadata(WOMAN.sex)))
+
+        report = describe_images(imported, rows, FILES)
+
+        assert known(imported) == {"x0": WOMAN}
+        assert report.skipped == ()
+
     def test_says_where_lines_contradict_and_where_names_mean_two(self, imported: Store) -> None:
         rows = table(("one", WOMAN), ("one.png", MAN), ("x0", WOMAN), ("same.png", MAN))
 
