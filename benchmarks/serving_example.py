@@ -77,7 +77,7 @@ def _example(checkout: Path, python: Path) -> Iterator[str]:
             **os.environ,  # noqa: TID251 - the example is configured by it
             "ALLOW_CUSTOM_MODEL_PATH": "true",
             "LOG_LEVEL": "ERROR",
-            "LABEL_STUDIO_URL": "http://127.0.0.1:9",  # as in use: it makes a client per request
+            "LABEL_STUDIO_URL": "http://127.0.0.1:9",  # as in use, but nobody answers
             "LABEL_STUDIO_API_KEY": "none",
         },
         stdout=subprocess.DEVNULL,
