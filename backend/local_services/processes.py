@@ -15,6 +15,9 @@ import httpx2
 
 _STOP_SECONDS = 10.0
 _POLL_SECONDS = 0.3
+_PORT_TRIES = 100
+
+_given_ports: set[int] = set()
 _LAST_LINES = 15
 
 
@@ -168,7 +171,10 @@ class Services:
 
 
 def free_port(wanted: int = 0, *, host: str = "127.0.0.1") -> int:
-    """Return a port that nobody listens on.
+    """Return a port that nobody listens on, and that this process was not given before.
+
+    Whoever asks for several starts servers on them later; until then the machine would give the
+    same port twice.
 
     Parameters
     ----------
@@ -182,7 +188,7 @@ def free_port(wanted: int = 0, *, host: str = "127.0.0.1") -> int:
     int
         `wanted`, or another free one.
     """
-    for port in (wanted, 0):
+    for port in (wanted, *[0] * _PORT_TRIES):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -190,6 +196,8 @@ def free_port(wanted: int = 0, *, host: str = "127.0.0.1") -> int:
             except OSError:
                 continue
             found: int = probe.getsockname()[1]
+        if port or found not in _given_ports:
+            _given_ports.add(found)
             return found
     raise ServiceFailedError(f"no free port on {host}")
 

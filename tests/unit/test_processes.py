@@ -46,6 +46,18 @@ def ends(process: psutil.Process) -> bool:
     return False
 
 
+class TestFreePort:
+    @pytest.mark.enable_socket
+    def test_is_never_given_twice(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        first = free_port()
+        probes = iter([first, first, free_port() + 1])
+        monkeypatch.setattr(
+            "socket.socket.getsockname", lambda _: ("127.0.0.1", next(probes))
+        )  # as a machine does that gives what was given back
+
+        assert free_port() != first
+
+
 class TestService:
     @pytest.mark.enable_socket
     def test_is_waited_for_and_leaves_no_process_behind(self, tmp_path: Path) -> None:
